@@ -1,0 +1,43 @@
+# `make demo` shows what Tauten does; `make test` is what CI runs; `make test-all` adds the long checks.
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: help install demo lint types test test-all clean
+help:
+	@grep -E '^# ' Makefile | cut -c3-
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Tauten needs Python 3.11 or newer, this is %d.%d" % sys.version_info[:2]'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.installed-test: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@touch $@ $(VENV)/.installed
+
+install: $(VENV)/.installed
+
+demo: install
+	@rm -rf runs/demo
+	$(BIN)/tauten search digits --budget 60s --out runs/demo
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-test
+	$(BIN)/mypy
+
+test: lint types
+	$(BIN)/python -m pytest -n auto
+
+test-all: lint types
+	$(BIN)/python -m pytest -n auto -m 'slow or not slow'
+
+clean:
+	rm -rf $(VENV) build dist runs
