@@ -1,0 +1,46 @@
+"""The setting: what is not regularization but interacts with it."""
+
+import dataclasses
+import math
+from typing import dataclass_transform
+
+from tauten.declare import Declared, choice, hyperparameter
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(hyperparameter, choice))
+class _Frozen(Declared):
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        dataclasses.dataclass(frozen=True)(cls)
+
+
+class Setting(_Frozen):
+    """Optimizer, learning rate, schedule, duration, batch and network size.
+
+    `adam` and `adamw` take the same step: decay is the technique `weight_decay`, decoupled under every optimizer.
+    `epochs` is the schedule's full length; early stopping or a search may end sooner.
+
+    >>> Setting(learning_rate=0.01).optimizer
+    'adamw'
+    """
+
+    name = "setting"
+
+    optimizer: str = choice(default="adamw", options=("adamw", "adam", "sgd"), doc="the step")
+    learning_rate: float = hyperparameter(
+        low=1e-7, high=100.0, default=1e-3, search=(3e-4, 1e-2), log=True, doc="at the start"
+    )
+    momentum: float = hyperparameter(low=0.0, high=0.9999, default=0.9, doc="of sgd; Adam uses β = (0.9, 0.999)")
+    schedule: str = choice(default="constant", options=("constant", "cosine"), doc="of the learning rate")
+    epochs: int = hyperparameter(low=1, high=100_000, default=50, integer=True, doc="full length")
+    batch_size: int = hyperparameter(low=1, high=1_000_000, default=128, integer=True, doc="rows a step")
+    width: int = hyperparameter(low=1, high=65_536, default=128, integer=True, doc="hidden units of a layer")
+    depth: int = hyperparameter(low=0, high=100, default=2, integer=True, doc="hidden layers; 0 is a linear network")
+    activation: str = choice(default="relu", options=("relu", "gelu", "silu", "tanh"), doc="after a hidden layer")
+    skip: bool = choice(default=True, options=(False, True), doc="add each hidden layer's input to its output")
+
+    def rate_at(self, progress: float) -> float:
+        """Learning rate at a share `progress` (0 to 1) of the full length."""
+        if self.schedule == "cosine":
+            return self.learning_rate * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+        return self.learning_rate

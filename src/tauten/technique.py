@@ -1,0 +1,290 @@
+"""What a technique is: declared numbers and pure hooks; and the registry that finds every technique there is.
+
+One training step, and where a technique may act (a hook that a technique does not define costs nothing):
+
+    x, y  = batch(x, y, r)                    data       noise, mixup, soft labels
+    h, b  = normalize(h, own, buffers, train) structure  between a linear map and its activation; may own parameters
+    h     = activation(h, r)                  model      after an activation, in training
+    h     = inference(h)                      model      after an activation, in evaluation; draws nothing
+    loss  = loss(loss, out, here)             objective  penalties; here.forward(x, name) is another pass
+    w     = ascend(w, g, here)                update     where the weights go before the second gradient (passes = 2)
+    g     = gradient(g, w, here)              update     clipping, noise
+    w     = weights(new, old, here)           update     after the optimizer's step
+    s, w  = update(state, w, step)            update     averages; the state begins as init(w)
+    w     = deliver(w, state)                 inference  what evaluation, extraction and snapshots read
+    stop  = stop(history)                     duration   on the host, after each evaluation
+
+A hook sees one member or a stack alike: hyperparameters arrive as (M,) or 0-d tensors, and `tauten.tensors` holds
+the operations that read the same for both. No Python `if` on a tensor, no `.item()`.
+"""
+
+import dataclasses
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib.metadata import entry_points
+from typing import ClassVar, Self, dataclass_transform
+
+import torch
+from torch import Tensor
+
+from tauten.declare import Choice, Declared, Hyperparameter, choice, hyperparameter, suggest
+from tauten.draws import Draws
+from tauten.errors import ContractError, RecipeError
+from tauten.tensors import Tree
+
+_REGISTRY: dict[str, type["Technique"]] = {}
+HOOKS = (
+    "batch", "normalize", "activation", "inference", "loss", "ascend",
+    "gradient", "weights", "init", "update", "deliver", "stop",
+)  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Here:
+    """What a hook may look at: this step of this member (or stack).
+
+    `kernels` are the names of the weights that a penalty or decay acts on: no biases, no norms. `lr` is this step's
+    learning rate; `preconditioner` divides the gradient elementwise in the optimizer's step (None: by one).
+    """
+
+    w: Tree
+    x: Tensor
+    y: Tensor
+    kernels: tuple[str, ...]
+    lr: Tensor
+    forward: Callable[[Tensor, str], Tensor]
+    preconditioner: Tree | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Stop:
+    """Answer of a stop rule: whether to stop now, and the epoch (from 1) whose weights are the best so far."""
+
+    now: bool
+    best_epoch: int
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(hyperparameter, choice))
+class Technique(Declared):
+    """One way to regularize. Subclass it with a name, declare its numbers, write its hooks; that is all.
+
+    Class keywords: `name`, `paper` (source of the formula), `after` (techniques that act before it at the same
+    site), `excludes` (partners it can't be combined with), `tasks` (where it makes sense), `passes` (gradients a
+    step), `card` (suggested use, interactions, cost in plain words).
+    """
+
+    paper: ClassVar[str] = ""
+    card: ClassVar[str] = ""
+    after: ClassVar[tuple[str, ...]] = ()
+    excludes: ClassVar[tuple[str, ...]] = ()
+    tasks: ClassVar[tuple[str, ...]] = ("classification", "regression")
+    passes: ClassVar[int] = 1
+    hooks: ClassVar[frozenset[str]] = frozenset()
+
+    def __init_subclass__(
+        cls,
+        *,
+        name: str = "",
+        paper: str = "",
+        card: str = "",
+        after: Sequence[str] = (),
+        excludes: Sequence[str] = (),
+        tasks: Sequence[str] = ("classification", "regression"),
+        passes: int = 1,
+    ) -> None:
+        super().__init_subclass__()
+        if not name:
+            raise ContractError(f'{cls.__name__} needs a name: class {cls.__name__}(Technique, name="…").')
+        cls.name, cls.paper, cls.card, cls.passes = name, paper, card, passes
+        cls.after, cls.excludes, cls.tasks = tuple(after), tuple(excludes), tuple(tasks)
+        cls.hooks = frozenset(hook for hook in HOOKS if getattr(cls, hook) is not getattr(Technique, hook))
+        dataclasses.dataclass(frozen=True)(cls)
+        if not cls.hooks:
+            raise ContractError(f"technique {name!r} defines no hook, so it can't have an effect.")
+        if not cls.structural() and not cls.switches():
+            raise ContractError(f"technique {name!r} has no hyperparameter with an off value.")
+        if _REGISTRY.setdefault(name, cls).__qualname__ != cls.__qualname__:
+            raise ContractError(f"two techniques are named {name!r}: {_REGISTRY[name]} and {cls}.")
+        _REGISTRY[name] = cls
+
+    # ---- the hooks, as they are when a technique has nothing to say ----
+
+    def batch(self, x: Tensor, y: Tensor, r: Draws) -> tuple[Tensor, Tensor]:
+        """Change a batch. x (M?, B, …), y (M?, B, K): class probabilities, or standardized targets."""
+        return x, y
+
+    def parameters(self, width: int) -> Tree:
+        """Parameters that the technique owns at one normalized layer of this width, at their start."""
+        return {}
+
+    def buffers(self, width: int) -> Tree:
+        """Buffers that it owns there, at their start."""
+        return {}
+
+    def normalize(self, h: Tensor, own: Tree, buffers: Tree, training: bool) -> tuple[Tensor, Tree]:
+        """Act between a linear map and its activation. h (M?, B, H), own and buffers (M?, H)."""
+        return h, buffers
+
+    def activation(self, h: Tensor, r: Draws) -> Tensor:
+        """Act on hidden units after their activation, in training. h (M?, B, …)."""
+        return h
+
+    def inference(self, h: Tensor) -> Tensor:
+        """Act on hidden units after their activation, in evaluation; a function of h alone."""
+        return h
+
+    def loss(self, loss: Tensor, out: Tensor, here: Here) -> Tensor:
+        """Add to the loss. loss (M?,), out (M?, B, K)."""
+        return loss
+
+    def ascend(self, w: Tree, g: Tree, here: Here) -> Tree:
+        """The weights at which the second gradient is taken."""
+        return w
+
+    def gradient(self, g: Tree, w: Tree, here: Here) -> Tree:
+        """Change the gradient before the optimizer sees it."""
+        return g
+
+    def weights(self, new: Tree, old: Tree, here: Here) -> Tree:
+        """Change the weights after the optimizer's step."""
+        return new
+
+    def init(self, w: Tree) -> Tree:
+        """State to carry along; w holds weights and float buffers."""
+        return {}
+
+    def update(self, state: Tree, w: Tree, step: Tensor) -> tuple[Tree, Tree]:
+        """Advance the state after the step; may move the weights."""
+        return state, w
+
+    def deliver(self, w: Tree, state: Tree) -> Tree:
+        """The weights and float buffers that evaluation reads."""
+        return w
+
+    def stop(self, history: Sequence[float]) -> Stop:
+        """Whether to stop after these validation losses, one an epoch."""
+        return Stop(False, len(history))
+
+    # ---- what follows from the declaration ----
+
+    @classmethod
+    def structural(cls) -> bool:
+        """True for a technique that changes what the network consists of; off means absent."""
+        return "normalize" in cls.hooks
+
+    @classmethod
+    def switches(cls) -> dict[str, Hyperparameter]:
+        """The hyperparameters that turn it off at their off value."""
+        return {key: spec for key, spec in cls.hyperparameters().items() if spec.off is not None}
+
+    @classmethod
+    def off(cls) -> Self:
+        """The technique at its off values."""
+        if cls.structural():
+            raise ContractError(f"{cls.name} is structural: off means absent.")
+        return cls(**{key: spec.off for key, spec in cls.switches().items()})
+
+    @property
+    def is_off(self) -> bool:
+        """True where every switch stands at its off value."""
+        switches = self.switches()
+        return bool(switches) and all(
+            set(v if isinstance(v := getattr(self, key), tuple) else (v,)) == {spec.off}
+            for key, spec in switches.items()
+        )
+
+    @property
+    def statics(self) -> tuple[tuple[str, object], ...]:
+        """The choices that differ from their default: members that share a group must agree on them."""
+        return tuple((k, getattr(self, k)) for k, spec in self.choices().items() if getattr(self, k) != spec.default)
+
+    def with_values(self, values: Mapping[str, Tensor]) -> Self:
+        """The same technique with tensors in place of its numbers, as hooks see it inside an engine."""
+        bound = object.__new__(type(self))
+        for key in self.specs():
+            object.__setattr__(bound, key, values.get(key, getattr(self, key)))
+        return bound
+
+    def at_layer(self, layer: int) -> Self:
+        """With the values of one layer, where a hyperparameter has one for each; shapes (…, L) become (…)."""
+        keys = [key for key, spec in self.hyperparameters().items() if spec.per_layer]
+        return self.with_values({k: getattr(self, k)[..., layer] for k in keys} if keys else {})
+
+    @classmethod
+    def stack(cls, members: Sequence["Technique | None"], layers: int, device: torch.device) -> dict[str, Tensor]:
+        """Hyperparameters of many members as tensors (M,), or (M, L) where a value per layer is possible.
+
+        A member without the technique gets its off values.
+        """
+        stacked = {}
+        for key, spec in cls.hyperparameters().items():
+            absent = spec.default if spec.off is None else spec.off
+            rows = [absent if m is None else getattr(m, key) for m in members]
+            if spec.per_layer:
+                rows = [cls._per_layer(key, value, layers) for value in rows]
+            dtype = torch.int64 if spec.integer else torch.float32
+            stacked[key] = torch.tensor(rows, dtype=dtype, device=device)
+        return stacked
+
+    @classmethod
+    def _per_layer(cls, key: str, value: float | tuple[float, ...], layers: int) -> list[float]:
+        if not isinstance(value, tuple):
+            return [value] * max(layers, 1)
+        if len(value) != layers:
+            raise RecipeError(
+                f"{cls.name}.{key} has {len(value)} values and the network has {layers} hidden activations; "
+                "give one number for all, or one for each."
+            )
+        return list(value)
+
+
+def techniques() -> dict[str, type[Technique]]:
+    """Every technique there is, by name: Tauten's own and those of installed packages (`tauten.techniques`)."""
+    import tauten.techniques as own
+
+    for module in pkgutil.iter_modules(own.__path__):
+        importlib.import_module(f"{own.__name__}.{module.name}")
+    for point in entry_points(group="tauten.techniques"):
+        point.load()
+    return dict(sorted(_REGISTRY.items()))
+
+
+def technique(name: str) -> type[Technique]:
+    """The technique of this name; RecipeError with the nearest name where there is none."""
+    known = techniques()
+    if name not in known:
+        raise RecipeError(f"there is no technique {name!r}; {suggest(name, known)}.")
+    return known[name]
+
+
+def in_order(chosen: Iterable[Technique]) -> tuple[Technique, ...]:
+    """Sorted so that each acts after those it declares in `after`, by name where nothing is declared."""
+    waiting = sorted(chosen, key=lambda t: t.name)
+    ordered: list[Technique] = []
+    while waiting:
+        names = {t.name for t in waiting}
+        ready = [t for t in waiting if not names & set(t.after)]
+        if not ready:
+            raise ContractError(f"the techniques {', '.join(sorted(names))} each want to act after another.")
+        ordered.append(ready[0])
+        waiting.remove(ready[0])
+    return tuple(ordered)
+
+
+def check_partners(chosen: Iterable[Technique]) -> None:
+    """RecipeError where a technique stands twice or two exclude each other."""
+    names = [t.name for t in chosen]
+    for name in names:
+        if names.count(name) > 1:
+            raise RecipeError(f"{name} stands twice in the recipe; keep one.")
+    for one in chosen:
+        for other in one.excludes:
+            if other in names:
+                raise RecipeError(f"{one.name} can't be combined with {other}; remove one of the two.")
+
+
+__all__ = [
+    "HOOKS", "Choice", "Draws", "Here", "Hyperparameter", "Stop", "Technique", "Tree", "check_partners", "choice",
+    "hyperparameter", "in_order", "technique", "techniques",
+]  # fmt: skip

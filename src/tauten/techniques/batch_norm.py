@@ -1,0 +1,44 @@
+"""Batch normalization."""
+
+import torch
+from torch import Tensor
+
+from tauten.technique import Technique, Tree, hyperparameter
+
+
+class BatchNorm(
+    Technique,
+    name="batch_norm",
+    paper="Ioffe & Szegedy 2015, ICML, arXiv:1502.03167",
+    card="After the linear map and before the activation. Its noise regularizes more at small batches; it allows "
+    "higher learning rates and makes the bias before it useless (left out). Needs batches of at least two rows. "
+    "Costs a few passes over the activations; at inference it folds into the linear map.",
+):
+    """Normalize each hidden unit by the batch's mean and variance, then scale by γ and shift by β.
+
+    Evaluation uses running averages: r ← (1 − momentum) · r + momentum · batch, with the unbiased variance.
+    """
+
+    momentum: float = hyperparameter(low=0.001, high=1.0, default=0.1, search=(0.1, 0.1), doc="of the running averages")
+
+    epsilon = 1e-5
+
+    def parameters(self, width: int) -> Tree:
+        return {"scale": torch.ones(width), "shift": torch.zeros(width)}
+
+    def buffers(self, width: int) -> Tree:
+        return {"mean": torch.zeros(width), "variance": torch.ones(width)}
+
+    def normalize(self, h: Tensor, own: Tree, buffers: Tree, training: bool) -> tuple[Tensor, Tree]:
+        mean, variance = buffers["mean"], buffers["variance"]
+        if training:
+            rows = h.shape[-2]
+            mean = h.mean(-2)
+            variance = (h - mean.unsqueeze(-2)).square().mean(-2)
+            rate = torch.as_tensor(self.momentum).unsqueeze(-1)
+            buffers = {
+                "mean": (1 - rate) * buffers["mean"] + rate * mean,
+                "variance": (1 - rate) * buffers["variance"] + rate * variance * (rows / max(rows - 1, 1)),
+            }
+        scale = own["scale"] * torch.rsqrt(variance + self.epsilon)
+        return (h - mean.unsqueeze(-2)) * scale.unsqueeze(-2) + own["shift"].unsqueeze(-2), buffers

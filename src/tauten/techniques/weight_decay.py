@@ -1,0 +1,23 @@
+"""Decoupled weight decay."""
+
+import torch
+
+from tauten.technique import Here, Technique, Tree, hyperparameter
+from tauten.tensors import lead, pick
+
+
+class WeightDecay(
+    Technique,
+    name="weight_decay",
+    paper="Loshchilov & Hutter 2019, ICLR, arXiv:1711.05101",
+    card="0.01 with AdamW is usual; 0.05 to 1 for long training at small learning rates. What counts is learning "
+    "rate × decay × steps. Biases and norms are left out. Costs one pass over the weights a step.",
+):
+    """After the optimizer's step, take off lr · λ · w from the kernels; the gradient never sees it."""
+
+    strength: float = hyperparameter(off=0.0, low=1e-6, high=10.0, default=0.01, search=(1e-4, 3.0), log=True, doc="λ")
+
+    def weights(self, new: Tree, old: Tree, here: Here) -> Tree:
+        on = torch.as_tensor(self.strength > 0)
+        decayed = {k: pick(on, new[k] - lead(here.lr * self.strength, old[k]) * old[k], new[k]) for k in here.kernels}
+        return {**new, **decayed}
