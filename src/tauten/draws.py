@@ -128,7 +128,7 @@ class Draws:
         keys = self._shaped(words, like).squeeze(-2)
         if valid is not None:
             keys = torch.where(torch.arange(n, device=keys.device) < lead(valid, keys), keys, _MASK + 1)
-        return keys.argsort(-1, stable=True)
+        return torch.argsort(keys, dim=-1, stable=True)
 
     def _words(self, like: Tensor, per_block: int) -> Words:
         """One Philox block for every `per_block` elements of a row: tensors of shape (M?, rows, blocks)."""

@@ -1,0 +1,87 @@
+"""A member: one network in training; and the data it trains on."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from tauten.recipe import Recipe
+from tauten.tensors import Tree
+
+
+@dataclasses.dataclass(frozen=True)
+class Member:
+    """(recipe, fold, seed), and for how many epochs it trains.
+
+    `source` numbers the data it trains on. `seed` fixes start weights, batch order and every draw: two members with
+    the same seed and source differ only by their recipe, so their difference is a paired one.
+    """
+
+    id: int
+    recipe: Recipe
+    seed: int
+    source: int = 0
+    epochs: int = 1
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Source:
+    """What one fold trains on. inputs (n, …) float32, targets (n, K): class probabilities or standardized targets.
+
+    `train` are the rows that are trained on; the others are there to be scored.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    train: Tensor
+    task: str
+
+    def __post_init__(self) -> None:
+        if len(self.inputs) != len(self.targets):
+            raise ValueError(f"{len(self.inputs)} input rows and {len(self.targets)} target rows; they must agree.")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Delivered:
+    """A member's delivered weights and buffers, without member axis and without padding."""
+
+    w: Tree
+    buffers: Tree
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """What members must have in common to be stacked."""
+
+    structure: tuple[tuple[str, object], ...]
+    statics: tuple[tuple[str, str, object], ...]
+    passes: int
+    optimizer: str
+    batch_size: int
+    epoch_steps: int
+    task: str
+
+    @classmethod
+    def of(cls, member: Member, source: Source) -> "Group":
+        """The group of a member: network, batch, steps an epoch, gradient passes, static choices, optimizer."""
+        setting, n = member.recipe.setting, len(source.train)
+        chosen = member.recipe.techniques
+        batch_size = min(setting.batch_size, n)
+        return cls(
+            structure=(
+                *((key, getattr(setting, key)) for key in ("width", "depth", "activation", "skip")),
+                *((t.name, True) for t in chosen if t.structural()),
+            ),
+            statics=tuple((t.name, key, value) for t in chosen for key, value in t.statics if t.hooks != {"stop"}),
+            passes=max((t.passes for t in chosen), default=1),
+            optimizer="sgd" if setting.optimizer == "sgd" else "adam",
+            batch_size=batch_size,
+            epoch_steps=-(-n // batch_size),
+            task=source.task,
+        )
+
+
+def one_hot(codes: Sequence[int] | Tensor, classes: int) -> Tensor:
+    """Class codes as probabilities (n, K)."""
+    return torch.nn.functional.one_hot(torch.as_tensor(codes).long(), classes).to(torch.float32)

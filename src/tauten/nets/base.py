@@ -1,0 +1,76 @@
+"""What the engines ask of a network, and the pass that lets techniques act inside it."""
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor
+
+from tauten.draws import Draws
+from tauten.technique import Technique
+from tauten.tensors import Tree
+
+
+class Pass:
+    """One pass through a network: hands its hidden units to the techniques, place by place in the order of calls.
+
+    With `draws` it is a training pass; without, an evaluation, which draws nothing.
+    """
+
+    def __init__(self, techniques: Sequence[Technique], draws: Draws | None, name: str = "") -> None:
+        self.training = draws is not None
+        self._structural = [t for t in techniques if t.structural()]
+        hook = "activation" if self.training else "inference"
+        self._acting = [t for t in techniques if hook in t.hooks]
+        self._draws, self._name = draws, name
+        self._place = 0
+        self._norms = 0
+
+    def activated(self, h: Tensor) -> Tensor:
+        """To be called by the network on every hidden activation."""
+        place, self._place = self._place, self._place + 1
+        for technique in self._acting:
+            local = technique.at_layer(place)
+            if self._draws is None:
+                h = local.inference(h)
+            else:
+                h = local.activation(h, self._draws.at(f"{technique.name}/activation/{place}{self._name}"))
+        return h
+
+    def normalized(self, h: Tensor, prefix: str, w: Tree, buffers: Tree) -> tuple[Tensor, Tree]:
+        """To be called between a linear map and its activation; `prefix` names the layer in w and buffers."""
+        place, self._norms = self._norms, self._norms + 1
+        for technique in self._structural:
+            start = f"{prefix}.{technique.name}."
+            own, old = ({k.removeprefix(start): v for k, v in t.items() if k.startswith(start)} for t in (w, buffers))
+            h, new = technique.at_layer(place).normalize(h, own, old, self.training)
+            buffers = {**buffers, **{start + k: v for k, v in new.items()}}
+        return h, buffers
+
+
+@runtime_checkable
+class Net(Protocol):
+    """A network as pure functions of its weights and buffers.
+
+    `kernels` are the weights a penalty acts on, `layers` counts the hidden activations. `stackable` says whether
+    `forward` takes a leading member axis itself; where not, engines map it over members.
+    """
+
+    kernels: tuple[str, ...]
+    layers: int
+    stackable: bool
+
+    def init(self, seeds: Sequence[int]) -> tuple[Tree, Tree]:
+        """Weights and buffers of newly made members, stacked (M, …)."""
+        ...
+
+    def forward(self, w: Tree, buffers: Tree, x: Tensor, at: Pass) -> tuple[Tensor, Tree]:
+        """Outputs (M?, B, K) for x (M?, B, …), and the buffers after this pass."""
+        ...
+
+    def mask(self, w: Tree) -> Tree:
+        """Zero whatever is padding; the identity for a network without."""
+        ...
+
+    def unpadded(self, w: Tree) -> Tree:
+        """One member's weights or buffers without padding."""
+        ...

@@ -1,0 +1,121 @@
+"""The residual multi-layer perceptron, native to populations: it reads the same for one member and for a stack."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tauten.draws import Draws
+from tauten.nets.base import Pass
+from tauten.setting import Setting
+from tauten.technique import Technique
+from tauten.tensors import Tree
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": torch.relu,
+    "gelu": F.gelu,
+    "silu": F.silu,
+    "tanh": torch.tanh,
+}
+PAD = 16
+
+
+def padded(width: int) -> int:
+    """The next multiple of 16: at such widths a member's bits don't depend on its neighbours."""
+    return -(-width // PAD) * PAD
+
+
+class MLP:
+    """`depth` hidden layers of `width` units: h ← act(norm(h W + b)), plus its input from the second layer on (skip).
+
+    Depth 0 is a linear map. Weights start as in `torch.nn.Linear`: uniform within ±1/√fan_in. Hidden biases are left
+    out under a structural technique such as batch norm, which would cancel them. Every activation maps 0 to 0, so
+    padded units stay 0.
+
+    Shapes: x (M?, B, inputs) gives (M?, B, outputs).
+    """
+
+    stackable = True
+
+    def __init__(self, inputs: int, outputs: int, setting: Setting, structure: Sequence[Technique] = ()) -> None:
+        self.inputs, self.outputs, self.layers = inputs, outputs, setting.depth
+        self._act = ACTIVATIONS[setting.activation]
+        self._skip, self._structure = setting.skip, tuple(structure)
+        widths = [inputs, *[setting.width] * setting.depth, outputs]
+        names = [*(f"hidden{i}" for i in range(setting.depth)), "out"]
+        self._shapes: dict[str, tuple[int, ...]] = {}
+        for name, fan_in, fan_out in zip(names, widths, widths[1:], strict=False):
+            self._shapes[f"{name}.weight"] = (fan_in, fan_out)
+            if name == "out" or not structure:
+                self._shapes[f"{name}.bias"] = (fan_out,)
+        self._hidden = tuple(zip(names[:-1], widths[1:], strict=False))
+        self.kernels = tuple(name for name in self._shapes if name.endswith(".weight"))
+        own, buffers = self._structural()
+        self._sizes = self._shapes | {k: tuple(v.shape) for k, v in (own | buffers).items()}
+
+    def init(self, seeds: Sequence[int]) -> tuple[Tree, Tree]:
+        """Fresh weights and buffers, padded, stacked (M, …)."""
+        seed = torch.tensor(seeds, dtype=torch.int64)
+        draws = Draws(seed, torch.zeros_like(seed), "init")
+        weights: Tree = {}
+        for name, shape in self._shapes.items():
+            fan_in = self._shapes[name.replace(".bias", ".weight")][0]
+            like = torch.empty(len(seeds), *shape)
+            weights[name] = (draws.at(name).uniform(like) * 2 - 1) / math.sqrt(fan_in)
+        own, buffers = self._structural()
+        weights |= {k: v.expand(len(seeds), *v.shape) for k, v in own.items()}
+        stacked = {k: v.expand(len(seeds), *v.shape) for k, v in buffers.items()}
+        return self._pad(weights), self._pad(stacked)
+
+    def forward(self, w: Tree, buffers: Tree, x: Tensor, at: Pass) -> tuple[Tensor, Tree]:
+        """Outputs for a batch; `at` lets techniques act on the way."""
+        h = F.pad(x, (0, padded(self.inputs) - self.inputs))
+        for i, (name, _) in enumerate(self._hidden):
+            z = h @ w[f"{name}.weight"]
+            if not self._structure:
+                z = z + w[f"{name}.bias"].unsqueeze(-2)
+            z, buffers = at.normalized(z, name, w, buffers)
+            z = at.activated(self._act(z))
+            h = h + z if self._skip and i else z
+        out = h @ w["out.weight"] + w["out.bias"].unsqueeze(-2)
+        return out[..., : self.outputs], buffers
+
+    def mask(self, w: Tree) -> Tree:
+        """Padding set to zero again, after hooks that may have written into it."""
+        return {name: self._masked(name, tensor) for name, tensor in w.items()}
+
+    def unpadded(self, w: Tree) -> Tree:
+        """One member's tensors at their logical shapes."""
+        return {name: v[tuple(slice(s) for s in self._sizes[name])].clone() for name, v in w.items()}
+
+    def pad_member(self, w: Tree) -> Tree:
+        """The inverse of `unpadded`."""
+        return self._pad(w)
+
+    def _structural(self) -> tuple[Tree, Tree]:
+        own: Tree = {}
+        buffers: Tree = {}
+        for name, width in self._hidden:
+            for t in self._structure:
+                own |= {f"{name}.{t.name}.{k}": v for k, v in t.parameters(width).items()}
+                buffers |= {f"{name}.{t.name}.{k}": v for k, v in t.buffers(width).items()}
+        return own, buffers
+
+    def _pad(self, tree: Tree) -> Tree:
+        result = {}
+        for name, tensor in tree.items():
+            room = [p for size in reversed(self._sizes[name]) for p in (0, padded(size) - size)]
+            result[name] = F.pad(tensor, room).contiguous()
+        return result
+
+    def _masked(self, name: str, tensor: Tensor) -> Tensor:
+        sizes = self._sizes[name]
+        if all(size % PAD == 0 for size in sizes):
+            return tensor
+        real = torch.ones((), dtype=torch.bool, device=tensor.device)
+        for axis, size in enumerate(sizes):
+            inside = torch.arange(padded(size), device=tensor.device) < size
+            real = real & inside.reshape((-1,) + (1,) * (len(sizes) - 1 - axis))
+        return torch.where(real, tensor, 0.0)
