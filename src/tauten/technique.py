@@ -179,11 +179,9 @@ class Technique(Declared):
         return {key: spec for key, spec in cls.hyperparameters().items() if spec.off is not None}
 
     @classmethod
-    def off(cls) -> Self:
-        """The technique at its off values."""
-        if cls.structural():
-            raise ContractError(f"{cls.name} is structural: off means absent.")
-        return cls(**{key: spec.off for key, spec in cls.switches().items()})
+    def off_values(cls) -> dict[str, float]:
+        """The values that turn it off; a structural technique has none, it is absent."""
+        return {key: spec.off for key, spec in cls.switches().items() if spec.off is not None}
 
     @property
     def is_off(self) -> bool:

@@ -32,13 +32,15 @@ class BatchNorm(
     def normalize(self, h: Tensor, own: Tree, buffers: Tree, training: bool) -> tuple[Tensor, Tree]:
         mean, variance = buffers["mean"], buffers["variance"]
         if training:
-            rows = h.shape[-2]
             mean = h.mean(-2)
-            variance = (h - mean.unsqueeze(-2)).square().mean(-2)
+        centred = h - mean.unsqueeze(-2)
+        if training:
+            rows = h.shape[-2]
+            variance = centred.square().mean(-2)
             rate = torch.as_tensor(self.momentum).unsqueeze(-1)
             buffers = {
-                "mean": (1 - rate) * buffers["mean"] + rate * mean,
-                "variance": (1 - rate) * buffers["variance"] + rate * variance * (rows / max(rows - 1, 1)),
+                "mean": torch.lerp(buffers["mean"], mean, rate),
+                "variance": torch.lerp(buffers["variance"], variance * (rows / max(rows - 1, 1)), rate),
             }
         scale = own["scale"] * torch.rsqrt(variance + self.epsilon)
-        return (h - mean.unsqueeze(-2)) * scale.unsqueeze(-2) + own["shift"].unsqueeze(-2), buffers
+        return torch.addcmul(own["shift"].unsqueeze(-2), centred, scale.unsqueeze(-2)), buffers

@@ -28,8 +28,10 @@ class Dropout(
     form: str = choice(default="inverted", options=("inverted", "classic"), doc="where the scale is applied")
 
     def activation(self, h: Tensor, r: Draws) -> Tensor:
-        kept = h if self.form == "classic" else h / lead(1 - self.p, h)
-        return torch.where(r.bernoulli(self.p, h), torch.zeros_like(h), kept)
+        dropped = r.bernoulli(self.p, h)
+        # One factor, 0 or the scale, so that the backward pass is one product.
+        scale = torch.ones_like(torch.as_tensor(self.p)) if self.form == "classic" else 1 / (1 - self.p)
+        return h * torch.where(dropped, 0.0, lead(scale, h))
 
     def inference(self, h: Tensor) -> Tensor:
         return h * lead(1 - self.p, h) if self.form == "classic" else h

@@ -1,0 +1,116 @@
+"""Proved, likely or no evidence; and whether the holdout says the same."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tauten.evidence.intervals import FEWEST_EXAMPLES, Difference, too_small
+from tauten.evidence.record import Record
+from tauten.evidence.student import half_width
+
+Name = Literal["proved", "likely", "no evidence"]
+
+PROVED = 0.05
+LIKELY = 0.20
+FEWEST_SEEDS = 3
+
+
+@dataclass(frozen=True)
+class Verdict(Record):
+    """The verdict of finals B. `name` is the one against plain; `against_usual` stands beside it, never instead."""
+
+    name: Name
+    against_plain: Name
+    against_usual: Name
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Agreement(Record):
+    """Does the holdout say what finals B said? `residual` is finals − holdout, `low` to `high` its interval."""
+
+    agrees: bool
+    sentence: str
+    residual: float
+    low: float
+    high: float
+
+
+def grade(difference: Difference) -> Name:
+    """Return the verdict on one difference: proved for p ≤ 0.05, likely for p ≤ 0.20, both one-sided.
+
+    From fewer than 3 seeds, or fewer than 50 examples, nothing is proved, only likely at most: the claim is about the
+    expectation over seeds, and so little data gives no interval to rely on (false proofs with 2 seeds: up to 8 %).
+    """
+    provable = difference.n_seeds >= FEWEST_SEEDS and difference.n_examples >= FEWEST_EXAMPLES
+    if difference.p <= PROVED and provable:
+        return "proved"
+    return "likely" if difference.p <= LIKELY else "no evidence"
+
+
+def verdict(difference_vs_plain: Difference, difference_vs_usual: Difference) -> Verdict:
+    """Return what finals B show, from the chosen recipe's improvements over plain and over usual.
+
+    The promise is "never worse than plain beyond chance", so the headline `name` is the verdict against plain, and it
+    alone decides whether the recipe or plain is delivered. Usual is what a person might do instead: the sentence says
+    how the recipe stands against it, also when it is clearly worse. The two are two claims at 95 % each, not one.
+
+    >>> from tauten.evidence import compare
+    >>> plain = [[0.50, 0.60, 0.55], [0.70, 0.65, 0.68]] * 30
+    >>> chosen = [[0.40, 0.49, 0.46], [0.62, 0.58, 0.59]] * 30
+    >>> verdict(compare(plain, chosen), compare(chosen, chosen)).name
+    'proved'
+    """
+    plain, usual = grade(difference_vs_plain), grade(difference_vs_usual)
+    against_plain = f"{plain}: {_standing(difference_vs_plain)} than plain ({_numbers(difference_vs_plain)})"
+    against_usual = f"{_standing(difference_vs_usual)} than usual ({_numbers(difference_vs_usual)}; {usual})"
+    delivered = "; the answer is plain" if plain == "no evidence" else ""
+    return Verdict(plain, plain, usual, f"{against_plain}{delivered}; {against_usual}.")
+
+
+def holdout_agrees(finals: Difference, holdout: Difference) -> Agreement:
+    """Return whether the holdout contradicts finals B, both being improvements of the same two arms.
+
+    They disagree when the interval of the residual, finals − holdout, leaves out 0: Welch's t on the two standard
+    errors at the finals' level, taken as independent because finals and holdout share no example. If nothing is wrong
+    that happens by chance in 1 − level of all runs. A holdout of fewer than 50 examples contradicts nothing; the
+    sentence says that it is too small.
+
+    >>> from tauten.evidence import compare
+    >>> same = compare([0.5, 0.6] * 30, [0.4, 0.3] * 30)
+    >>> holdout_agrees(same, same).agrees
+    True
+    """
+    residual = finals.mean - holdout.mean
+    variances = (finals.standard_error**2, holdout.standard_error**2)
+    total = sum(variances)
+    df = min(finals.df, holdout.df)
+    if total > 0:
+        df = 1 / sum((v / total) ** 2 / d for v, d in zip(variances, (finals.df, holdout.df), strict=True))
+    half = half_width(total**0.5, df, finals.level)
+    small = too_small(holdout.n_examples)
+    agrees = bool(small) or abs(residual) <= half
+    if small:
+        words = f"The holdout can neither confirm nor contradict finals B ({small})"
+    else:
+        words = f"The holdout {'agrees' if agrees else 'disagrees'} with finals B"
+    sentence = (
+        f"{words}: gain {holdout.mean:+.3g} on the holdout, {finals.mean:+.3g} in finals B, residual {residual:+.3g} "
+        f"({finals.level:.0%} interval {residual - half:+.3g} to {residual + half:+.3g})."
+    )
+    return Agreement(agrees, sentence, residual, residual - half, residual + half)
+
+
+def _standing(difference: Difference) -> str:
+    if difference.p <= LIKELY:
+        return "better"
+    if difference.mean < 0 and difference.p >= 1 - LIKELY:
+        return "clearly worse" if difference.p >= 1 - PROVED else "probably worse"
+    return "not distinguishably better or worse"
+
+
+def _numbers(difference: Difference) -> str:
+    note = f"; {difference.note}" if difference.note else ""
+    return (
+        f"gain {difference.mean:+.3g}, {difference.level:.0%} interval {difference.low:+.3g} to {difference.high:+.3g}"
+        f", one-sided p = {difference.p:.2g}, n = {difference.n_examples}, {difference.n_seeds} seed(s){note}"
+    )
