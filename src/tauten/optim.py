@@ -1,5 +1,7 @@
 """Optimizers with a learning rate per member, as pure steps over named tensors."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -19,7 +21,7 @@ def init(kind: str, w: Tree) -> State:
 
 def step(
     kind: str, w: Tree, g: Tree, state: State, lr: Tensor, momentum: Tensor, count: Tensor
-) -> tuple[Tree, State, Tree | None]:
+) -> tuple[Tree, State, Tree]:
     """One step of `sgd` (with momentum), `adam` or `adamw`: new weights, new state, and the preconditioner.
 
     lr, momentum and count (steps taken before this one) are (M,) or 0-d. The same formulas in the same order as
@@ -27,15 +29,19 @@ def step(
     """
     if kind == "sgd":
         velocity = {k: lead(momentum, g[k]) * state["momentum"][k] + g[k] for k in w}
-        return {k: w[k] - lead(lr, w[k]) * velocity[k] for k in w}, {"momentum": velocity}, None
+        new = {k: w[k] - lead(lr, w[k]) * velocity[k] for k in w}
+        # Once it has gathered speed, a step goes lr / (1 − momentum) along the gradient.
+        return new, {"momentum": velocity}, {k: lead(1 - momentum, w[k]) for k in w}
     t = (count + 1).to(torch.float64)
-    # Powers in float64: torch.optim computes them as Python floats.
-    correction1, correction2 = 1 - BETA1**t, 1 - BETA2**t
+    # 1 − βᵗ in float64, as torch.optim computes it in Python floats; a tensor's `**` rounds differently at its tail, so
+    # a member's bits would depend on its slot.
+    correction1, correction2 = (-torch.expm1(t * math.log(beta)) for beta in (BETA1, BETA2))
     rate = (lr.to(torch.float64) / correction1).to(torch.float32)
     root = correction2.sqrt().to(torch.float32)
     mean = {k: torch.lerp(state["mean"][k], g[k], 1 - BETA1) for k in w}
+    # In place on what was just made: a wide network's step is bound by memory. (addcmul_ has no rule under vmap.)
     square = {k: (state["square"][k] * BETA2).addcmul(g[k], g[k], value=1 - BETA2) for k in w}
-    scale = {k: square[k].sqrt() / lead(root, g[k]) + EPSILON for k in w}
+    scale = {k: square[k].sqrt().div_(lead(root, g[k])).add_(EPSILON) for k in w}
     new = {k: torch.addcdiv(w[k], mean[k] * lead(-rate, w[k]), scale[k]) for k in w}
     # The step divides the gradient by `scale` and the rate by the first correction, which tends to 1.
     return new, {"mean": mean, "square": square}, scale

@@ -38,6 +38,20 @@ class Progress:
     done: bool
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Completed:
+    """A member at its end: its outputs (R, K) on the rows asked for, and its delivered weights where wanted."""
+
+    outputs: Tensor | None
+    delivered: Delivered | None
+
+
+def even_block(members: int, threads: int) -> int:
+    """A block size that shares so many members out evenly over the threads; bits don't depend on it."""
+    rounds = -(-members // (threads * BLOCK))
+    return max(1, -(-members // (threads * rounds)))
+
+
 class Builder:
     """Makes the network and the lift of a group: the built-in MLP, or the user's module."""
 
@@ -132,6 +146,53 @@ class Population:
                 self._epochs[id] += 1
                 result[id] = Progress(self._epochs[id], loss, self._epochs[id] >= held[id].epochs)
         return dict(sorted(result.items()))
+
+    def complete(
+        self, rows: Mapping[int, Tensor], extract: Iterable[int] = (), tick: Callable[[int], None] = lambda _: None
+    ) -> dict[int, Completed]:
+        """Train every member to its last epoch and let it go; each block goes on as fast as it can.
+
+        `rows` are what each member is evaluated on at its end, `extract` whose weights are wanted. `tick` is called
+        with the gradient evaluations of each epoch of a block, from that block's thread.
+        """
+        wanted = set(extract)
+        jobs = [
+            self._pool.submit(self._to_the_end, group, engine, dict(held), rows, wanted, tick)
+            for group, engine, held in self._engines
+        ]
+        result = {id: done for job in jobs for id, done in job.result().items()}
+        self.gradient_evaluations += sum(
+            group.epoch_steps * group.passes * (m.epochs - self._epochs[m.id])
+            for group, _, held in self._engines
+            for m in held.values()
+        )
+        self._engines, self._epochs = [], {}
+        return dict(sorted(result.items()))
+
+    def _to_the_end(
+        self,
+        group: Group,
+        engine: Engine,
+        held: dict[int, Member],
+        rows: Mapping[int, Tensor],
+        wanted: set[int],
+        tick: Callable[[int], None],
+    ) -> dict[int, Completed]:
+        result: dict[int, Completed] = {}
+        epoch = {id: self._epochs[id] for id in held}
+        while held:
+            engine.run(group.epoch_steps)
+            tick(group.epoch_steps * group.passes * len(held))
+            epoch = {id: epoch[id] + 1 for id in held}
+            done = [id for id, m in held.items() if epoch[id] >= m.epochs]
+            if done:
+                outputs = engine.evaluate({id: rows[id] for id in done if id in rows})
+                for id in done:
+                    result[id] = Completed(outputs.get(id), engine.extract(id) if id in wanted else None)
+                    del held[id]
+                if held:
+                    engine.evict(done)
+        return result
 
     def evaluate(self, rows: Mapping[int, Tensor]) -> dict[int, Tensor]:
         """Outputs (R, K) of the named members on their rows."""

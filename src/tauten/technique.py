@@ -45,7 +45,7 @@ class Here:
     """What a hook may look at: this step of this member (or stack).
 
     `kernels` are the names of the weights that a penalty or decay acts on: no biases, no norms. `lr` is this step's
-    learning rate; `preconditioner` divides the gradient elementwise in the optimizer's step (None: by one).
+    learning rate; `preconditioner` is what divides the gradient in the optimizer's step (None: not known there).
     """
 
     w: Tree

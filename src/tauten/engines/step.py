@@ -9,7 +9,7 @@ from torch import Tensor
 
 from tauten import optim
 from tauten.draws import Draws
-from tauten.nets.base import Net, Pass
+from tauten.nets.base import Net, Pass, Trainable
 from tauten.technique import Here, Technique
 from tauten.tensors import Tree
 
@@ -87,56 +87,96 @@ def averaged(w: Tree, buffers: Tree) -> Tree:
     return {**w, **{k: v for k, v in buffers.items() if v.is_floating_point()}}
 
 
+@dataclasses.dataclass(frozen=True)
+class Scene:
+    """One step of the bound techniques on one batch: what their hooks see, and the hooks in their order.
+
+    x and y come from `changed`, so they are what the `batch` hooks made of them; `buffers` are those before the step.
+    """
+
+    net: Trainable
+    task: str
+    techniques: tuple[Technique, ...]
+    draws: Draws
+    buffers: Tree
+    x: Tensor
+    y: Tensor
+    lr: Tensor
+
+    def forward(self, w: Tree, x: Tensor, name: str = "") -> tuple[Tensor, Tree]:
+        """A training pass; under another name its masks are others."""
+        return self.net.forward(w, self.buffers, x, Pass(self.techniques, self.draws, name))
+
+    def look(self, w: Tree, preconditioner: Tree | None = None) -> Here:
+        """What a hook may look at, with these weights."""
+
+        def again(x: Tensor, name: str) -> Tensor:
+            return self.forward(w, x, f"/{name}")[0]
+
+        return Here(w, self.x, self.y, self.net.kernels, self.lr, again, preconditioner)
+
+    def loss(self, out: Tensor, w: Tree) -> Tensor:
+        """The loss of these outputs, with what the techniques add."""
+        loss = base_loss(self.task, out, self.y)
+        for t in self.techniques:
+            if "loss" in t.hooks:
+                loss = t.loss(loss, out, self.look(w))
+        return loss
+
+    def objective(self, w: Tree) -> tuple[Tensor, Tree]:
+        """The loss at these weights, and the buffers after the pass."""
+        out, buffers = self.forward(w, self.x)
+        return self.loss(out, w), buffers
+
+    def gradient(self, g: Tree, w: Tree, differentiate: Differentiate) -> Tree:
+        """The gradient for the optimizer: taken again where the weights ascend, then changed."""
+        for t in self.techniques:
+            if "ascend" in t.hooks:
+                g, _, _ = differentiate(self.objective, t.ascend(w, g, self.look(w)))
+        for t in self.techniques:
+            if "gradient" in t.hooks:
+                g = self.net.mask(t.gradient(g, w, self.look(w)))
+        return g
+
+    def weights(self, new: Tree, old: Tree, preconditioner: Tree | None) -> Tree:
+        """The weights after the optimizer's step, changed."""
+        for t in self.techniques:
+            if "weights" in t.hooks:
+                new = self.net.mask(t.weights(new, old, self.look(old, preconditioner)))
+        return new
+
+
+def changed(techniques: tuple[Technique, ...], draws: Draws, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """A batch as the `batch` hooks make it."""
+    for t in techniques:
+        if "batch" in t.hooks:
+            x, y = t.batch(x, y, draws.at(f"{t.name}/batch"))
+    return x, y
+
+
 def train_step(
     program: Program, differentiate: Differentiate, state: State, hyper: Hyper, batch: Batch
 ) -> tuple[State, Tensor]:
     """One step: new state, and the loss per member before it."""
     techniques = program.bind(hyper)
     draws = Draws(batch.seed, state["step"], "step")
-    x, y = batch.x, batch.y
-    for t in techniques:
-        if "batch" in t.hooks:
-            x, y = t.batch(x, y, draws.at(f"{t.name}/batch"))
-
-    def forward(w: Tree, buffers: Tree, x: Tensor, name: str) -> tuple[Tensor, Tree]:
-        return program.net.forward(w, buffers, x, Pass(techniques, draws, name))
-
-    def look(w: Tree, preconditioner: Tree | None = None) -> Here:
-        def again(x: Tensor, name: str) -> Tensor:
-            return forward(w, state["buffers"], x, f"/{name}")[0]
-
-        return Here(w, x, y, program.net.kernels, batch.lr, again, preconditioner)
-
-    def objective(w: Tree) -> tuple[Tensor, Tree]:
-        out, buffers = forward(w, state["buffers"], x, "")
-        loss = base_loss(program.task, out, y)
-        for t in techniques:
-            if "loss" in t.hooks:
-                loss = t.loss(loss, out, look(w))
-        return loss, buffers
-
+    x, y = changed(techniques, draws, batch.x, batch.y)
+    scene = Scene(program.net, program.task, techniques, draws, state["buffers"], x, y, batch.lr)
     w = state["w"]
-    g, loss, buffers = differentiate(objective, w)
-    for t in techniques:
-        if "ascend" in t.hooks:
-            risen = t.ascend(w, g, look(w))
-            g, _, _ = differentiate(objective, risen)
-    for t in techniques:
-        if "gradient" in t.hooks:
-            g = program.net.mask(t.gradient(g, w, look(w)))
+    g, loss, buffers = differentiate(scene.objective, w)
+    g = scene.gradient(g, w, differentiate)
     new, opt, preconditioner = optim.step(
         program.optimizer, w, g, state["optimizer"], batch.lr, batch.momentum, state["step"]
     )
-    for t in techniques:
-        if "weights" in t.hooks:
-            new = program.net.mask(t.weights(new, w, look(w, preconditioner)))
-    own, new, buffers = _advance(techniques, state, new, buffers)
+    new = scene.weights(new, w, preconditioner)
+    own, new, buffers = advance(techniques, state, new, buffers)
     return {"w": new, "buffers": buffers, "optimizer": opt, "techniques": own, "step": state["step"] + 1}, loss
 
 
-def _advance(
+def advance(
     techniques: tuple[Technique, ...], state: State, w: Tree, buffers: Tree
 ) -> tuple[dict[str, Tree], Tree, Tree]:
+    """The techniques' own state after the step, and the weights and buffers, which they may move."""
     own: dict[str, Tree] = {}
     for t in techniques:
         if "update" in t.hooks:
@@ -147,8 +187,13 @@ def _advance(
 
 def delivered(program: Program, state: State, hyper: Hyper) -> tuple[Tree, Tree]:
     """The weights and buffers that evaluation, extraction and snapshots read."""
+    return deliver(program.bind(hyper), state)
+
+
+def deliver(techniques: tuple[Technique, ...], state: State) -> tuple[Tree, Tree]:
+    """`delivered`, with techniques that are bound already."""
     w, buffers = state["w"], state["buffers"]
-    for t in program.bind(hyper):
+    for t in techniques:
         if "deliver" in t.hooks:
             tree = t.deliver(averaged(w, buffers), state["techniques"].get(t.name, {}))
             w, buffers = {k: tree[k] for k in w}, {k: tree.get(k, v) for k, v in buffers.items()}
@@ -165,6 +210,6 @@ def _detached(tree: Any) -> Any:
 
 
 __all__ = [
-    "Batch", "Differentiate", "Hyper", "Program", "State", "autograd", "averaged", "base_loss", "delivered",
-    "evaluate_step", "functional", "start", "train_step",
+    "Batch", "Differentiate", "Hyper", "Program", "Scene", "State", "advance", "autograd", "averaged", "base_loss",
+    "changed", "deliver", "delivered", "evaluate_step", "functional", "start", "train_step",
 ]  # fmt: skip

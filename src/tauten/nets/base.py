@@ -47,21 +47,13 @@ class Pass:
         return h, buffers
 
 
-@runtime_checkable
-class Net(Protocol):
-    """A network as pure functions of its weights and buffers.
+class Trainable(Protocol):
+    """What one training step asks of a network: a pure function of its weights and buffers.
 
-    `kernels` are the weights a penalty acts on, `layers` counts the hidden activations. `stackable` says whether
-    `forward` takes a leading member axis itself; where not, engines map it over members.
+    `kernels` are the weights a penalty acts on.
     """
 
     kernels: tuple[str, ...]
-    layers: int
-    stackable: bool
-
-    def init(self, seeds: Sequence[int]) -> tuple[Tree, Tree]:
-        """Weights and buffers of newly made members, stacked (M, …)."""
-        ...
 
     def forward(self, w: Tree, buffers: Tree, x: Tensor, at: Pass) -> tuple[Tensor, Tree]:
         """Outputs (M?, B, K) for x (M?, B, …), and the buffers after this pass."""
@@ -71,6 +63,26 @@ class Net(Protocol):
         """Zero whatever is padding; the identity for a network without."""
         ...
 
+
+@runtime_checkable
+class Net(Trainable, Protocol):
+    """What an engine asks of a network besides.
+
+    `layers` counts the hidden activations. `stackable` says whether `forward` takes a leading member axis itself;
+    where not, engines map it over members.
+    """
+
+    layers: int
+    stackable: bool
+
+    def init(self, seeds: Sequence[int]) -> tuple[Tree, Tree]:
+        """Weights and buffers of newly made members, stacked (M, …)."""
+        ...
+
     def unpadded(self, w: Tree) -> Tree:
         """One member's weights or buffers without padding."""
+        ...
+
+    def padded(self, w: Tree) -> Tree:
+        """The inverse of `unpadded`."""
         ...

@@ -19,11 +19,13 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "silu": F.silu,
     "tanh": torch.tanh,
 }
-PAD = 16
+PAD = 32
+"""Two AVX-512 registers, what torch's elementwise loops take at once. What remains goes through scalar code, whose
+sigmoid rounds differently, and where the remainder falls would depend on the number of members."""
 
 
-def padded(width: int) -> int:
-    """The next multiple of 16: at such widths a member's bits don't depend on its neighbours."""
+def pad_to(width: int) -> int:
+    """The next multiple of `PAD`: at such widths a member's bits don't depend on its neighbours."""
     return -(-width // PAD) * PAD
 
 
@@ -71,7 +73,7 @@ class MLP:
 
     def forward(self, w: Tree, buffers: Tree, x: Tensor, at: Pass) -> tuple[Tensor, Tree]:
         """Outputs for a batch; `at` lets techniques act on the way."""
-        h = F.pad(x, (0, padded(self.inputs) - self.inputs))
+        h = F.pad(x, (0, pad_to(self.inputs) - self.inputs))
         for i, (name, _) in enumerate(self._hidden):
             z = h @ w[f"{name}.weight"]
             if not self._structure:
@@ -90,7 +92,7 @@ class MLP:
         """One member's tensors at their logical shapes."""
         return {name: v[tuple(slice(s) for s in self._sizes[name])].clone() for name, v in w.items()}
 
-    def pad_member(self, w: Tree) -> Tree:
+    def padded(self, w: Tree) -> Tree:
         """The inverse of `unpadded`."""
         return self._pad(w)
 
@@ -106,7 +108,7 @@ class MLP:
     def _pad(self, tree: Tree) -> Tree:
         result = {}
         for name, tensor in tree.items():
-            room = [p for size in reversed(self._sizes[name]) for p in (0, padded(size) - size)]
+            room = [p for size in reversed(self._sizes[name]) for p in (0, pad_to(size) - size)]
             result[name] = F.pad(tensor, room).contiguous()
         return result
 
@@ -116,6 +118,6 @@ class MLP:
             return tensor
         real = torch.ones((), dtype=torch.bool, device=tensor.device)
         for axis, size in enumerate(sizes):
-            inside = torch.arange(padded(size), device=tensor.device) < size
+            inside = torch.arange(pad_to(size), device=tensor.device) < size
             real = real & inside.reshape((-1,) + (1,) * (len(sizes) - 1 - axis))
         return torch.where(real, tensor, 0.0)

@@ -41,6 +41,30 @@ class Places(TorchFunctionMode):
         return self._at.activated(out) if func in ACTIVATIONS else out
 
 
+def kernels_of(module: nn.Module) -> tuple[str, ...]:
+    """Names of the weights that a penalty or decay acts on: trained matrices and filters, no biases, no norms."""
+    norms = {id(p) for m in module.modules() if isinstance(m, NORMS) for p in m.parameters(recurse=False)}
+    return tuple(k for k, p in module.named_parameters() if p.ndim >= 2 and p.requires_grad and id(p) not in norms)
+
+
+def call(module: nn.Module, w: Tree, buffers: Tree, x: Tensor, at: Pass) -> tuple[Tensor, Tree]:
+    """Outputs (B, K) of the module with these weights and buffers, and the buffers after; its own are untouched."""
+    module.train(at.training)
+    held = {k: v.clone() for k, v in buffers.items()}
+    with Places(at):
+        out = torch.func.functional_call(module, {**w, **held}, (x,))
+    return out, held
+
+
+def count_places(module: nn.Module, x: Tensor) -> tuple[int, Tensor]:
+    """How many hidden activations a training pass has, and its outputs; no buffer, no stream of draws moves."""
+    counter = _Counter()
+    buffers, devices = dict(module.named_buffers()), [x.device] if x.is_cuda else []
+    with torch.no_grad(), torch.random.fork_rng(devices=devices):
+        out, _ = call(module, {}, buffers, x, counter)
+    return counter.count, out
+
+
 class ModuleNet:
     """Wraps `build() -> nn.Module`; weights start as `build` makes them, under each member's own seed.
 
@@ -55,13 +79,9 @@ class ModuleNet:
         self._module = build_checked(build)
         self.mappable = not any(isinstance(m, UNSTACKABLE) for m in self._module.modules())
         self._check_buffers(example)
-        norms = {id(p) for m in self._module.modules() if isinstance(m, NORMS) for p in m.parameters(recurse=False)}
-        named = dict(self._module.named_parameters())
-        self.kernels = tuple(k for k, p in named.items() if p.ndim >= 2 and p.requires_grad and id(p) not in norms)
-        counter = _Counter()
-        with torch.no_grad(), Places(counter):
-            self.outputs = int(self._module(example).shape[-1])
-        self.layers = counter.count
+        self.kernels = kernels_of(self._module)
+        self.layers, outputs = count_places(self._module, example)
+        self.outputs = int(outputs.shape[-1])
 
     def fresh(self) -> "ModuleNet":
         """A copy for another thread: a module holds its tensors while it runs."""
@@ -78,11 +98,7 @@ class ModuleNet:
 
     def forward(self, w: Tree, buffers: Tree, x: Tensor, at: Pass) -> tuple[Tensor, Tree]:
         """One member's outputs (B, K), and its buffers after this pass."""
-        self._module.train(at.training)
-        held = {k: v.clone() for k, v in buffers.items()}
-        with Places(at):
-            out = torch.func.functional_call(self._module, {**w, **held}, (x,))
-        return out, held
+        return call(self._module, w, buffers, x, at)
 
     def mask(self, w: Tree) -> Tree:
         """Nothing is padded."""
@@ -91,6 +107,10 @@ class ModuleNet:
     def unpadded(self, w: Tree) -> Tree:
         """A copy."""
         return {k: v.clone() for k, v in w.items()}
+
+    def padded(self, w: Tree) -> Tree:
+        """Nothing is padded."""
+        return w
 
     def load(self, w: Tree, buffers: Tree) -> nn.Module:
         """A module of the user's class with these weights."""
@@ -129,10 +149,11 @@ class ModuleNet:
 
 
 class _Counter(Pass):
-    """A pass in which nothing acts; it counts the places."""
+    """A pass in training in which nothing acts; it counts the places."""
 
     def __init__(self) -> None:
         super().__init__((), None)
+        self.training = True
         self.count = 0
 
     def activated(self, h: Tensor) -> Tensor:

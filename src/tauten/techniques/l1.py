@@ -18,7 +18,8 @@ class L1(
 ):
     """Minimize loss + λ Σ |w| over the kernels: after the step, shrink each weight towards 0 and stop there.
 
-    w ← sign(w) · max(|w| − lr · λ / P, 0), with P the optimizer's preconditioner (√v̂ + ε under Adam, 1 under SGD).
+    w ← sign(w) · max(|w| − lr · λ / P, 0), with P what the optimizer divides the gradient by: √v̂ + ε under Adam,
+    1 − momentum under SGD, whose velocity sums up to 1 / (1 − momentum) gradients.
     """
 
     strength: float = hyperparameter(off=0.0, low=1e-8, high=10.0, default=1e-4, search=(1e-6, 1e-2), log=True, doc="λ")

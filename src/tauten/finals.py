@@ -1,0 +1,184 @@
+"""After the race: finals A choose, finals B prove, the ablation explains. All on fresh folds and fresh seeds.
+
+A **replicate** is one partition of the development rows with a training for each fold, so that it scores every row
+once; its trainings share neither partition nor seed with another replicate. A table with one split has no partitions:
+its replicates differ by seed only, and score the same rows.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from tauten.cells import Arm, Cell, Trainer
+from tauten.draws import derive_seed
+from tauten.evidence import Choice, Difference, Estimate, Ingredient, ablation, compare, interval, one_standard_error
+from tauten.folds import Development, Fold
+from tauten.metrics import Metric
+
+Floats = npt.NDArray[np.float64]
+MEMORY = 400e6
+"""Bytes of preprocessed copies (one a fold) held at once."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """How many replicates the finals take; a small budget gets the short plan, and the result says so."""
+
+    name: str
+    finals_a: int
+    finals_b: int
+    ablation: int
+    holdout_seeds: int = 10
+
+    def trainings(self, folds: int, candidates: int, ingredients: int) -> int:
+        """Trainings that it costs."""
+        folds = max(folds, 1)
+        a, b = self.finals_a * folds * candidates, self.finals_b * folds * 3
+        return a + b + self.ablation * folds * 2 * ingredients + 3 * self.holdout_seeds
+
+
+def plans(folds: int) -> tuple[Plan, Plan]:
+    """The full plan and the short one, both with at least ten trainings (seeds) an arm in finals B."""
+    if folds == 1:
+        return Plan("full", 4, 10, 10), Plan("short", 2, 10, 5)
+    return Plan("full", 2, 10, 2), Plan("short", 1, 4, -(-5 // folds))
+
+
+@dataclasses.dataclass(frozen=True)
+class Scores:
+    """An arm's contributions (rows, replicates) by metric, and each single training's mean by (replicate, fold)."""
+
+    rows: Mapping[str, Floats]
+    means: Mapping[tuple[int, int], float]
+
+    @property
+    def finite(self) -> bool:
+        """False where a training diverged."""
+        return all(bool(np.isfinite(v).all()) for v in self.rows.values())
+
+
+class Finals:
+    """Finals of one search; each phase has folds and seeds of its own."""
+
+    def __init__(self, development: Development, trainer: Trainer, metrics: Sequence[Metric], seed: int) -> None:
+        self._development, self._trainer, self._seed = development, trainer, seed
+        self._metrics = {m.name: m for m in metrics}
+        self._main = metrics[0].name
+        n, folds = len(development.table.y), development.plan.folds
+        self.test_train_ratio = 1 / (folds - 1) if folds > 1 else 0.2 / 0.7
+        self._one_split = folds == 1
+        self._rows = n
+
+    def scores(self, phase: str, arms: Sequence[Arm], replicates: int) -> dict[str, Scores]:
+        """Train every arm on every cell of so many replicates; the same phase means the same folds and seeds."""
+        cells: dict[str, dict[tuple[int, int], dict[str, Floats]]] = {arm.name: {} for arm in arms}
+        where: dict[tuple[int, int], Floats] = {}
+        for batch in self._batches(replicates, len(arms)):
+            folds, keys = self._folds(phase, batch)
+            asked = [
+                (arm.name, key, Cell(arm, fold, derive_seed(phase, self._seed, *key)))
+                for arm in arms
+                for key, fold in keys.items()
+            ]
+            answers = self._trainer.scores(
+                f"{phase} {'/'.join(a.name for a in arms)} {batch}", folds, [c for *_, c in asked]
+            )
+            for (name, key, _), answer in zip(asked, answers, strict=True):
+                cells[name][key] = answer
+            where |= {key: folds[fold].score.numpy() for key, fold in keys.items()}
+        return {name: self._assemble(own, where, replicates) for name, own in cells.items()}
+
+    def choose(self, candidates: Sequence[Arm], plains: Sequence[Arm], plan: Plan) -> tuple[Arm, Arm, Choice]:
+        """Finals A: the simplest candidate within one standard error of the best, and the best plain setting."""
+        scored = self.scores("finals A", [*candidates, *plains], plan.finals_a)
+        alive = [arm for arm in candidates if scored[arm.name].finite] or list(plains[:1])
+        cells = np.array([list(scored[arm.name].means.values()) for arm in alive])
+        choice = one_standard_error(
+            cells, np.array([len(arm.recipe.techniques) for arm in alive]), test_train_ratio=self.test_train_ratio
+        )
+        plain = min(
+            (arm for arm in plains if scored[arm.name].finite),
+            key=lambda arm: float(np.mean(list(scored[arm.name].means.values()))),
+            default=plains[0],
+        )
+        return alive[choice.index], plain, choice
+
+    def explain(
+        self, pairs: Mapping[str, tuple[Arm, Arm]], scored: Mapping[str, Scores], plan: Plan
+    ) -> tuple[Ingredient, ...]:
+        """The ablation: (chosen without it, plain with it alone) for each ingredient, against finals B's own cells."""
+        if not pairs:
+            return ()
+        arms = [arm for pair in pairs.values() for arm in pair]
+        own = self.scores("finals B", arms, plan.ablation)
+
+        def gains(better: str, worse: str) -> Floats:
+            a, b = ((own.get(name) or scored[name]).means for name in (worse, better))
+            keys = sorted(own[arms[0].name].means)
+            return np.array([a[key] - b[key] for key in keys])
+
+        rows = [
+            (name, gains("chosen", without.name), gains(alone.name, "plain"))
+            for name, (without, alone) in pairs.items()
+            if own[without.name].finite and own[alone.name].finite
+        ]
+        return ablation(rows, test_train_ratio=self.test_train_ratio) if rows else ()
+
+    def _batches(self, replicates: int, arms: int) -> list[range]:
+        folds = self._development.plan.folds
+        if self._one_split:
+            return [range(replicates)]
+        copy = self._rows * self._development.layout.width * 4 * folds
+        size = max(1, min(replicates, int(MEMORY / copy), -(-192 // (arms * folds))))
+        return [range(begin, min(begin + size, replicates)) for begin in range(0, replicates, size)]
+
+    def _folds(self, phase: str, batch: range) -> tuple[list[Fold], dict[tuple[int, int], int]]:
+        """Folds of some replicates, and where each (replicate, fold) stands among them."""
+        if self._one_split:
+            split = self._development.partition(phase, self._seed)[0]
+            return [self._development.fold(split)], {(r, 0): 0 for r in batch}
+        folds: list[Fold] = []
+        keys: dict[tuple[int, int], int] = {}
+        for r in batch:
+            for f, split in enumerate(self._development.partition(phase, self._seed, r)):
+                keys[r, f] = len(folds)
+                folds.append(self._development.fold(split))
+        return folds, keys
+
+    def _assemble(
+        self,
+        cells: Mapping[tuple[int, int], Mapping[str, Floats]],
+        where: Mapping[tuple[int, int], Floats],
+        replicates: int,
+    ) -> Scores:
+        rows = {name: np.full((self._rows, replicates), np.nan) for name in self._metrics}
+        for (r, f), answer in cells.items():
+            for name, values in answer.items():
+                rows[name][where[r, f], r] = values
+        scored = np.unique(np.concatenate(list(where.values())))
+        means = {key: float(np.mean(answer[self._main])) for key, answer in cells.items()}
+        return Scores({name: values[scored] for name, values in rows.items()}, means)
+
+
+def shown_difference(metric: Metric, a: Floats, b: Floats) -> Difference:
+    """The improvement of b over a in the metric's shown units (RMSE by the delta method at each arm's own mean)."""
+    return compare(linearized(metric, a), linearized(metric, b), greater_is_better=metric.greater_is_better)
+
+
+def shown_interval(metric: Metric, rows: Floats) -> Estimate:
+    """An arm's figure with its interval, in the metric's shown units."""
+    return interval(linearized(metric, rows))
+
+
+def linearized(metric: Metric, rows: Floats) -> Floats:
+    """Contributions whose mean is the shown figure: f(m) + f′(m) · (row − m) at the mean m.
+
+    Exact for accuracy, first order for RMSE.
+    """
+    mean = float(rows.mean())
+    step = 1e-6 * max(abs(mean), 1e-12)
+    slope = (metric.shown(mean + step) - metric.shown(max(mean - step, 0.0))) / (mean + step - max(mean - step, 0.0))
+    result: Floats = metric.shown(mean) + slope * (rows - mean)
+    return result

@@ -1,0 +1,71 @@
+"""A table's development rows as folds that members train on: preprocessed by training rows only."""
+
+import dataclasses
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tauten.data import Layout, Preprocessor, Table, TargetScale
+from tauten.draws import derive_seed
+from tauten.member import Source, one_hot
+from tauten.metrics import Metric
+from tauten.split import SelectionPlan, Split, folds, one_split
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Fold:
+    """Training data of one split, the rows it is scored on, and what turns it back into the table's units."""
+
+    source: Source
+    score: Tensor
+    stop: Tensor | None
+    preprocessor: Preprocessor
+    scale: TargetScale | None
+
+    def contributions(self, metric: Metric, outputs: Tensor, rows: Tensor) -> np.ndarray:
+        """Each row's contribution to the metric, in the table's units."""
+        return metric.contributions(outputs, self.source.targets[rows], self.scale.std if self.scale else 1.0)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Development:
+    """Every row but the holdout, and how it is split."""
+
+    table: Table
+    plan: SelectionPlan
+    layout: Layout
+
+    @classmethod
+    def of(cls, table: Table, plan: SelectionPlan) -> "Development":
+        """The layout (columns and categories) is taken from these rows; statistics come from each fold's own."""
+        return cls(table, plan, Layout.of(table.frame))
+
+    def partition(self, *name: object) -> tuple[Split, ...]:
+        """The splits of a name: k folds, or the one split of a large table. Unlike names give fresh ones."""
+        seed = derive_seed("partition", *name)
+        if self.plan.folds == 1:
+            return (one_split(self.table.y, self.table.task, seed),)
+        return folds(self.table.y, self.table.task, self.plan.folds, seed)
+
+    def fold(self, split: Split) -> Fold:
+        """One split, preprocessed by its training rows."""
+        frame = self.table.frame
+        preprocessor = Preprocessor.fit(frame.iloc[split.train], self.layout)
+        scale = None if self.table.classes else TargetScale.fit(self.table.y[split.train])
+        inputs = torch.from_numpy(preprocessor.transform(frame))
+        source = Source(inputs, encode(self.table, scale), torch.from_numpy(split.train), self.table.task)
+        stop = None if split.stop is None else torch.from_numpy(split.stop)
+        return Fold(source, torch.from_numpy(split.score), stop, preprocessor, scale)
+
+    def whole(self) -> Fold:
+        """All development rows as training rows."""
+        everything, none = np.arange(len(self.table.y)), np.arange(0)
+        return self.fold(Split(everything, none, None))
+
+
+def encode(table: Table, scale: TargetScale | None) -> Tensor:
+    """Targets (n, K): class probabilities, or standardized numbers."""
+    if scale is None:
+        return one_hot(torch.from_numpy(table.y), len(table.classes))
+    return torch.from_numpy(scale.scale(table.y)).reshape(-1, 1)

@@ -1,0 +1,122 @@
+"""The delivered model: weights, preprocessing and recipe together; safetensors and JSON, never pickle."""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from tauten.data import Preprocessor, TargetScale, as_frame
+from tauten.errors import RunError
+from tauten.member import Delivered
+from tauten.nets.base import Net, Pass
+from tauten.nets.mlp import MLP
+from tauten.nets.module import ModuleNet
+from tauten.recipe import Recipe
+from tauten.technique import in_order
+
+FORMAT = "tauten model 1"
+ROWS = 128
+"""Rows of an evaluation batch; the last is filled up, so a row's bits don't depend on how many are asked for."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Model:
+    """A trained network that takes rows as the person has them.
+
+    Shapes: X is a table (n, columns) as given to search. `predict` gives labels or numbers (n,), `predict_proba`
+    probabilities (n, K) in the order of `classes`.
+    """
+
+    recipe: Recipe
+    delivered: Delivered
+    preprocessor: Preprocessor
+    scale: TargetScale | None
+    classes: tuple[str, ...]
+    target: str
+    build: Callable[[], nn.Module] | None = None
+
+    def outputs(self, X: Any) -> Tensor:
+        """Raw network outputs (n, K): logits, or standardized numbers."""
+        x = torch.from_numpy(self.preprocessor.transform(as_frame(X)))
+        net = self._net(x)
+        w, buffers = (net.padded(tree) for tree in (self.delivered.w, self.delivered.buffers))
+        techniques = []
+        for t in in_order(self.recipe.techniques):
+            stacked = type(t).stack([t], net.layers, x.device)
+            techniques.append(t.with_values({k: v[0] for k, v in stacked.items()}))
+        parts = []
+        with torch.no_grad():
+            for rows in torch.split(x, ROWS):
+                full = rows[torch.arange(ROWS) % len(rows)]
+                parts.append(net.forward(w, buffers, full, Pass(techniques, None))[0][: len(rows)])
+        return torch.cat(parts)
+
+    def predict(self, X: Any) -> npt.NDArray[Any]:
+        """Labels as text (n,) in classification, numbers (n,) in regression."""
+        out = self.outputs(X)
+        if self.scale is None:
+            return np.array(self.classes)[out.argmax(-1).numpy()]
+        return self.scale.restore(out.squeeze(-1).double().numpy())
+
+    def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
+        """Class probabilities (n, K); RunError in regression."""
+        if self.scale is not None:
+            raise RunError("a regression model has no class probabilities; call predict.")
+        return np.asarray(torch.softmax(self.outputs(X).double(), -1))
+
+    def save(self, folder: str | Path) -> None:
+        """Write model.safetensors: tensors, and everything else as JSON in its metadata."""
+        from safetensors.torch import save_file
+
+        about = {
+            "format": FORMAT,
+            "recipe": self.recipe.to_dict(),
+            "preprocessor": self.preprocessor.to_json(),
+            "scale": self.scale.to_json() if self.scale else None,
+            "classes": self.classes,
+            "target": self.target,
+            "module": self.build is not None,
+        }
+        named = {f"w.{k}": v for k, v in self.delivered.w.items()}
+        named |= {f"buffers.{k}": v for k, v in self.delivered.buffers.items()}
+        tensors = {k: v.contiguous() for k, v in named.items()}
+        save_file(tensors, Path(folder) / "model.safetensors", {"tauten": json.dumps(about)})
+
+    @classmethod
+    def load(cls, folder: str | Path, build: Callable[[], nn.Module] | None = None) -> Self:
+        """Read what `save` wrote; a model of the user's own module needs its `build` again."""
+        from safetensors import SafetensorError, safe_open
+
+        path = Path(folder) / "model.safetensors"
+        try:
+            with safe_open(path, "pt") as stored:
+                about = json.loads((stored.metadata() or {})["tauten"])
+                tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - not a mapping
+        except (OSError, SafetensorError, KeyError, json.JSONDecodeError) as error:
+            raise RunError(
+                f"no model can be read from {str(path)!r} ({error.__class__.__name__}); give a run folder."
+            ) from None
+        if about["module"] and build is None:
+            raise RunError(f"{str(path)!r} holds weights of a module of your own; pass build= as it was in the search.")
+        w, buffers = ({k.removeprefix(p): v for k, v in tensors.items() if k.startswith(p)} for p in ("w.", "buffers."))
+        return cls(
+            Recipe.from_dict(about["recipe"]),
+            Delivered(w, buffers),
+            Preprocessor.from_json(about["preprocessor"]),
+            TargetScale.from_json(about["scale"]) if about["scale"] else None,
+            tuple(about["classes"]),
+            about["target"],
+            build,
+        )
+
+    def _net(self, x: Tensor) -> Net:
+        if self.build is not None:
+            return ModuleNet(self.build, x[:2])
+        structure = [t for t in self.recipe.techniques if t.structural()]
+        return MLP(x.shape[1], max(len(self.classes), 1), self.recipe.setting, structure)

@@ -1,0 +1,82 @@
+"""Techniques on a module as it stands: what can be grafted, and the module as one training step sees it."""
+
+import torch
+from torch import Tensor, nn
+
+from tauten.errors import ModelError, RecipeError
+from tauten.nets.base import Pass
+from tauten.nets.module import call, count_places, kernels_of
+from tauten.technique import Technique
+from tauten.tensors import Tree
+
+OWN_LAYERS: dict[str, type[nn.Module]] = {"batch_norm": nn.modules.batchnorm._BatchNorm}
+"""Structural techniques that a module may hold as a layer of its own; then the recipe's wish is met."""
+
+
+class Grafted:
+    """A module as a pure function of its weights and buffers, in which techniques act after every activation."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self._module, self.kernels = module, kernels_of(module)
+
+    def forward(self, w: Tree, buffers: Tree, x: Tensor, at: Pass) -> tuple[Tensor, Tree]:
+        """Outputs (B, K) and the buffers after; the module's own tensors are not touched."""
+        return call(self._module, w, buffers, x, at)
+
+    def mask(self, w: Tree) -> Tree:
+        """Nothing is padded."""
+        return w
+
+
+def bind(techniques: tuple[Technique, ...], module: nn.Module, x: Tensor) -> tuple[Technique, ...]:
+    """The techniques with their values as tensors, those per layer fitted to the activations that a batch meets."""
+    acting = [t.name for t in techniques if "activation" in t.hooks]
+    layers = count_places(module, x)[0] if acting else 0
+    if acting and not layers:
+        raise RecipeError(
+            f"{acting[0]} acts after activations such as nn.ReLU and the module calls none that Tauten knows; use one "
+            f"of torch's, or take recipe.without({acting[0]!r})."
+        )
+    return tuple(_bound(t, layers, x.device) for t in techniques)
+
+
+def check_module(module: nn.Module) -> None:
+    """ModelError for what is no module or has nothing to train."""
+    if not isinstance(module, nn.Module):
+        raise ModelError(f"the model is {type(module).__name__}; it must be a torch.nn.Module.")
+    if any(nn.parameter.is_lazy(p) for p in module.parameters()):
+        raise ModelError("the module has lazy layers without weights yet; call it on one batch first.")
+    if not any(p.requires_grad for p in module.parameters()):
+        raise ModelError("no parameter of the module requires a gradient; unfreeze those to be trained.")
+
+
+def check_technique(t: Technique, module: nn.Module) -> None:
+    """RecipeError for a technique that can't act on this module faithfully, with the fix."""
+    if t.structural() and not any(isinstance(m, OWN_LAYERS.get(t.name, ())) for m in module.modules()):
+        raise RecipeError(
+            f"{t.name} changes what a network consists of and can't be grafted onto a module; put it into the module "
+            f"itself (such as nn.BatchNorm1d), or take recipe.without({t.name!r})."
+        )
+    if "activation" in t.hooks:
+        for name, layer in module.named_modules():
+            if isinstance(layer, nn.modules.dropout._DropoutNd) and layer.p > 0:
+                raise RecipeError(
+                    f"layer {name or 'itself'!r} of the module is {layer} and the recipe holds {t.name}: dropout would "
+                    f"act twice; remove it from the module, or take recipe.without({t.name!r})."
+                )
+    if "inference" in t.hooks and _changes_inference(t):
+        forms = ", ".join(f"{key} = {value!r}" for key, value in t.statics) or "as given"
+        raise RecipeError(
+            f"{t.name} ({forms}) also acts at inference, which saved weights can't carry; take a form that acts in "
+            "training only (of dropout: form = 'inverted', equal in expectation)."
+        )
+
+
+def _changes_inference(t: Technique) -> bool:
+    layers = max(len(v) if isinstance(v, tuple) else 1 for v in t.to_dict().values())
+    bound, probe = _bound(t, layers, torch.device("cpu")), torch.linspace(-1, 1, 8).reshape(2, 4)
+    return any(not torch.equal(bound.at_layer(i).inference(probe), probe) for i in range(layers))
+
+
+def _bound(t: Technique, layers: int, device: torch.device) -> Technique:
+    return t.with_values({key: v[0] for key, v in type(t).stack([t], layers, device).items()})

@@ -1,0 +1,135 @@
+"""What a person may ask of a search, checked; and what is filled in where nothing is asked."""
+
+import dataclasses
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from tauten.declare import Value, suggest
+from tauten.errors import OptionError
+from tauten.setting import Setting
+from tauten.technique import Technique, technique, techniques
+
+STEPS = 300
+"""Optimizer steps of a full training, unless epochs are given."""
+BUDGET = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h)?")
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Options of a search. `setting` holds what the person has fixed; the rest of the setting is tuned or filled in.
+
+    `budget` in seconds or `trials` (recipes in the race) bound it; trials make it reproducible to the bit.
+    """
+
+    budget: float | None = None
+    trials: int | None = None
+    metric: str = "auto"
+    sampler: str = "tpe"
+    techniques: tuple[str, ...] | None = None
+    grid: Mapping[str, tuple[Value, ...]] = dataclasses.field(default_factory=dict)
+    setting: Mapping[str, Value] = dataclasses.field(default_factory=dict)
+    folds: int | None = None
+    holdout: float = 0.2
+    seed: int = 0
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        if (self.budget is None) == (self.trials is None):
+            raise OptionError("give either a budget (such as 5m) or a number of trials, not both and not neither.")
+        if self.budget is not None and not self.budget > 0:
+            raise OptionError(f"budget is {self.budget:g} seconds; it must be more than 0, such as 60s or 5m.")
+        if self.trials is not None and self.trials < 3:
+            raise OptionError(f"trials is {self.trials}; at least 3 are needed: plain, usual and one recipe.")
+        if self.threads < 1:
+            raise OptionError(f"threads is {self.threads}; it must be 1 or more, or auto.")
+        for name in self.techniques or ():
+            technique(name)
+        Setting.from_dict(self.setting)
+
+    def setting_for(self, rows: int) -> Setting:
+        """The full setting for so many training rows: small batches for small tables, and about 300 steps."""
+        batch = 128 if rows >= 1000 else 64 if rows >= 300 else 32
+        batch = min(Setting.from_dict({"batch_size": batch, **self.setting}).batch_size, rows)
+        epochs = min(100, max(10, round(STEPS / -(-rows // batch))))
+        return Setting.from_dict({"epochs": epochs, **self.setting, "batch_size": batch})
+
+    def tuned(self) -> tuple[str, ...]:
+        """The parts of the setting that the search tunes: those that the person has not fixed."""
+        return tuple(k for k in ("learning_rate", "schedule", "epochs") if k not in self.setting)
+
+    def kinds(self, task: str, structural: bool) -> tuple[type[Technique], ...]:
+        """The techniques to search over: those asked for, or all that suit the task and the network."""
+        able = {k: t for k, t in techniques().items() if task in t.tasks and (structural or not t.structural())}
+        if self.techniques is None:
+            return tuple(able.values())
+        for name in self.techniques:
+            if name not in able:
+                why = (
+                    f"is for {' and '.join(technique(name).tasks)}"
+                    if task not in technique(name).tasks
+                    else "is structural"
+                )
+                raise OptionError(f"technique {name!r} {why} and can't be used here; leave it out of --techniques.")
+        return tuple(able[name] for name in dict.fromkeys(self.techniques))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for the journal's header."""
+        own = dataclasses.asdict(self)
+        return {**own, "grid": {k: list(v) for k, v in self.grid.items()}, "setting": dict(self.setting)}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """From a journal's header."""
+        grid = {k: tuple(v) for k, v in stored["grid"].items()}
+        chosen = None if stored["techniques"] is None else tuple(stored["techniques"])
+        return cls(**{**stored, "grid": grid, "techniques": chosen})
+
+
+def parse_budget(text: str | float) -> float:
+    """Seconds from `90`, `60s`, `5m` or `1h`.
+
+    >>> parse_budget("5m")
+    300.0
+    """
+    if isinstance(text, int | float):
+        return float(text)
+    match = BUDGET.fullmatch(text.strip())
+    if not match:
+        raise OptionError(f"budget {text!r} can't be read; write seconds, minutes or hours, such as 60s, 5m or 1h.")
+    return float(match[1]) * {"s": 1, "m": 60, "h": 3600, None: 1}[match[2]]
+
+
+def parse_threads(text: str | int) -> int:
+    """A number of threads; `auto` is the number of cores that this process may use."""
+    if text == "auto":
+        return free_cores()
+    try:
+        return int(text)
+    except ValueError:
+        raise OptionError(f"threads is {text!r}; it must be a whole number or auto.") from None
+
+
+def parse_names(text: str | Sequence[str] | None) -> tuple[str, ...] | None:
+    """Technique names from `dropout,l1` or a sequence; an unknown one is refused with the nearest."""
+    if text is None:
+        return None
+    names = tuple(n.strip() for n in (text.split(",") if isinstance(text, str) else text) if n.strip())
+    if not names:
+        raise OptionError(f"techniques is {text!r}; name at least one, or leave the option out for all.")
+    for name in names:
+        if name not in techniques():
+            raise OptionError(f"there is no technique {name!r}; {suggest(name, techniques())}.")
+    return names
+
+
+def free_cores() -> int:
+    """Cores that affinity and the control group's quota leave to this process."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return cores if quota == "max" else max(1, min(cores, int(quota) // int(period)))
+    except (OSError, ValueError):
+        return cores

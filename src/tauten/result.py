@@ -1,0 +1,181 @@
+"""What a run leaves behind: result.json, recipe.toml, model.safetensors; plain files, no pickle."""
+
+import dataclasses
+import json
+import math
+import platform
+import sys
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tauten.cells import Arm
+from tauten.errors import RunError
+from tauten.finals import shown_difference, shown_interval
+from tauten.metrics import METRICS
+from tauten.model import Model
+from tauten.racing import Trial
+from tauten.recipe import Recipe
+from tauten.search import Found
+
+SCHEMA = "tauten.result/1"
+DEPENDENCIES = ("torch", "numpy", "scipy", "pandas", "scikit-learn", "optuna")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Result:
+    """What a search hands back.
+
+    `verdict` is "proved", "likely" or "no evidence"; `recipe` what to use (plain where there is no evidence);
+    `evidence` everything behind it, as in result.json; `model` is trained on all rows but the holdout.
+    """
+
+    verdict: str
+    recipe: Recipe
+    evidence: Mapping[str, Any]
+    model: Model
+
+    def __repr__(self) -> str:
+        names = " + ".join(self.recipe.names) or "plain"
+        return f"<Result {self.verdict}: {names}>"
+
+    def save(self, folder: str | Path) -> None:
+        """Write recipe.toml, result.json, model.safetensors and report.html into a folder."""
+        from tauten.report import render
+
+        path = Path(folder)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            self.recipe.save(path / "recipe.toml")
+            self.model.save(path)
+            (path / "result.json").write_text(to_text(self.evidence), encoding="utf-8")
+            (path / "report.html").write_text(render(self.evidence), encoding="utf-8")
+        except OSError as error:
+            raise RunError(f"can't write into {str(path)!r} ({error.strerror}); choose another --out.") from None
+
+
+def to_text(evidence: Mapping[str, Any]) -> str:
+    """result.json as text; keys in a fixed order, no NaN."""
+    return json.dumps(_finite(evidence), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def result_of(found: Found) -> Result:
+    """The result of a search."""
+    table = found.table
+    context = {
+        "task": table.task,
+        "rows": found.n_train,
+        "columns": int(table.frame.shape[1]),
+        "outputs": max(len(table.classes), 1),
+        "network": "module" if found.model.build else "mlp",
+        "verdict": found.verdict.name,
+        "epochs_trained": (found.plain if found.verdict.name == "no evidence" else found.chosen).epochs,
+    }
+    recipe = dataclasses.replace(found.model.recipe, context=context)
+    main = found.metric
+    finals = {name: scores.rows for name, scores in found.finals.items()}
+    against = {
+        name: shown_difference(main, finals[name][main.name], finals["chosen"][main.name])
+        for name in ("plain", "usual")
+    }
+    held = shown_difference(main, found.holdout["plain"][main.name], found.holdout["chosen"][main.name])
+    evidence = {
+        "schema": SCHEMA,
+        "source": table.name,
+        "task": table.task,
+        "metric": main.name,
+        "greater_is_better": main.greater_is_better,
+        "verdict": found.verdict.to_json(),
+        "recipe": recipe.to_dict()["techniques"],
+        "setting": recipe.setting.to_dict(),
+        "epochs_trained": context["epochs_trained"],
+        **{
+            arm.name: _arm(arm, finals[arm.name], found.holdout[arm.name])
+            for arm in (found.plain, found.usual, found.chosen)
+        },
+        "difference": {
+            **against["plain"].to_json(),
+            "against_usual": against["usual"].to_json(),
+            "holdout": held.to_json(),
+        },
+        "agreement": found.agreement.to_json(),
+        "ablation": [i.to_json() for i in found.ablation],
+        "choice": found.choice.to_json(),
+        "train_seconds_ratio": found.train_seconds_ratio,
+        "n_train": found.n_train,
+        "n_holdout": found.n_holdout,
+        "holdout_opened": 1,
+        "trials": len(found.trials),
+        "folds": found.folds,
+        "plan": dataclasses.asdict(found.plan),
+        "gradient_evaluations": found.gradient_evaluations,
+        "seconds": found.seconds,
+        "precision": "float32",
+        "threads": found.options.threads,
+        "seed": found.options.seed,
+        "curves": {name: _curves(found, name) for name in ("plain", "usual", "chosen")},
+        "race": [_trial(t) for t in found.trials],
+        "versions": versions(),
+        "data_hash": table.content_hash(),
+        "warnings": list(found.warnings),
+    }
+    return Result(found.verdict.name, recipe, evidence, found.model)
+
+
+def versions() -> dict[str, str]:
+    """Versions that a figure may depend on."""
+    return {
+        "tauten": version("tauten"),
+        "python": platform.python_version(),
+        **{name: version(name) for name in DEPENDENCIES},
+        "platform": f"{sys.platform} {platform.machine()}",
+    }
+
+
+def _arm(arm: Arm, finals: Mapping[str, np.ndarray], holdout: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    return {
+        "techniques": arm.recipe.to_dict()["techniques"],
+        "setting": arm.recipe.setting.to_dict(),
+        "epochs_trained": arm.epochs,
+        **{
+            part: {name: shown_interval(METRICS[name], own).to_json() for name, own in rows.items()}
+            for part, rows in (("finals", finals), ("holdout", holdout))
+        },
+    }
+
+
+def _curves(found: Found, name: str) -> dict[str, list[float]]:
+    """Mean curves of the race's folds: training loss, and the metric's raw mean on the scored rows."""
+    wanted = {"plain": found.plain, "usual": found.usual, "chosen": found.chosen}[name].recipe
+    trial = next(t for t in found.trials if t.recipe.key == wanted.key)
+    longest = max(map(len, trial.scores.values()))
+    full = [f for f, c in trial.scores.items() if len(c) == longest]
+    return {
+        "train": np.mean([trial.losses[f] for f in full], 0).tolist(),
+        "validation": np.mean([trial.scores[f] for f in full], 0).tolist(),
+    }
+
+
+def _trial(trial: Trial) -> dict[str, Any]:
+    epochs = max(map(len, trial.scores.values()), default=0)
+    return {
+        "lane": trial.lane,
+        "techniques": trial.recipe.to_dict()["techniques"],
+        "learning_rate": trial.recipe.setting.learning_rate,
+        "schedule": trial.recipe.setting.schedule,
+        "folds": len(trial.scores),
+        "epochs": epochs,
+        "score": trial.score(trial.scores) if epochs else None,
+    }
+
+
+def _finite(value: Any) -> Any:
+    """NaN and infinities as null: JSON has no words for them."""
+    if isinstance(value, Mapping):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

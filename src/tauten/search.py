@@ -1,0 +1,238 @@
+"""A search from data to verdict. It joins everything, and decides nothing itself.
+
+seal the holdout → race → finals A choose → finals B prove → ablation explains → train every arm on all
+development rows → open the holdout, once → verdict
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from torch import nn
+
+from tauten.cells import Arm, Trainer
+from tauten.contest import Contest, Field
+from tauten.data import Table
+from tauten.draws import derive_seed
+from tauten.evidence import Agreement, Choice, Difference, Ingredient, Verdict, holdout_agrees, too_small, verdict
+from tauten.finals import Finals, Plan, Scores, shown_difference
+from tauten.folds import Development, Fold, encode
+from tauten.member import Delivered, Member
+from tauten.metrics import METRICS, Metric, metric
+from tauten.model import Model
+from tauten.options import Options
+from tauten.population import Builder, Population, even_block
+from tauten.racing import Standing, Trial
+from tauten.split import Sealed, holdout, selection_plan
+from tauten.unrecorded import Recorder
+
+
+@dataclasses.dataclass(frozen=True)
+class Phase:
+    """A phase begins; `gradient_evaluations` is what it is expected to take, where that is known."""
+
+    name: str
+    seconds: float
+    gradient_evaluations: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Tick:
+    """So many more gradient evaluations of the current phase are done."""
+
+    gradient_evaluations: int
+
+
+Watcher = Callable[[Phase | Standing | Tick], None]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Found:
+    """Everything a search found out."""
+
+    table: Table
+    options: Options
+    metric: Metric
+    plan: Plan
+    chosen: Arm
+    plain: Arm
+    usual: Arm
+    choice: Choice
+    field: Field
+    finals: Mapping[str, Scores]
+    holdout: Mapping[str, Mapping[str, np.ndarray]]
+    verdict: Verdict
+    agreement: Agreement
+    ablation: tuple[Ingredient, ...]
+    model: Model
+    n_train: int
+    n_holdout: int
+    trials: tuple[Trial, ...]
+    folds: int
+    gradient_evaluations: int
+    seconds: dict[str, float]
+    train_seconds_ratio: float
+    warnings: tuple[str, ...]
+
+
+def find(
+    table: Table, options: Options, journal: Recorder, watch: Watcher, module: Callable[[], nn.Module] | None = None
+) -> Found:
+    """Run a search, or what is left of it where the journal replays.
+
+    Errors: OptionError and DataError for what can't be searched, before anything is trained.
+    """
+    clock = _Phases(journal, watch)
+    chosen_metric = metric(options.metric, table.task)
+    metrics = [chosen_metric, *(m for m in METRICS.values() if m.task == table.task and m is not chosen_metric)]
+    development_rows, held = holdout(table.row_hashes(), table.y, table.task, options.holdout)
+    sealed = Sealed(held)
+    dev = table.take(development_rows)
+    selection = selection_plan(dev.y, dev.task, options.folds, dev.classes)
+    development = Development.of(dev, selection)
+    builder = Builder(development.whole().source, module)
+    contest = Contest(options, development, builder, chosen_metric)
+
+    clock.begin("race")
+    plan = contest.run(journal, watch)
+    field = contest.field()
+
+    def tick(n: int) -> None:
+        watch(Tick(n))
+
+    trainer = Trainer(builder, journal, metrics, options.threads, tick)
+    finals = Finals(development, trainer, metrics, options.seed)
+    clock.begin("finals A")
+    best, plain, choice = finals.choose(field.candidates + [field.usual], field.plains, plan)
+    chosen, plain = dataclasses.replace(best, name="chosen"), dataclasses.replace(plain, name="plain")
+    arms = [chosen, plain, dataclasses.replace(field.usual, name="usual")]
+    clock.begin("finals B")
+    scored = finals.scores("finals B", arms, plan.finals_b)
+    decided = _verdict(chosen_metric, scored)
+    clock.begin("ablation")
+    pairs = _ingredients(chosen, plain, field)
+    ablation = finals.explain(pairs, scored, plan)
+    clock.begin("training")
+    whole = development.whole()
+    delivered = _train_arms(builder, whole, arms, plan.holdout_seeds, options, tick)
+    answer = arms[1] if decided.name == "no evidence" else chosen
+    model = Model(
+        answer.recipe, delivered[answer.name, 0], whole.preprocessor, whole.scale, table.classes, table.target, module
+    )
+    clock.begin("holdout")
+    opened = table.take(sealed.open(lambda: journal.append("holdout opened", {"arms": [a.name for a in arms]})))
+    held_scores = {arm.name: _held(model, whole, opened, delivered, arm, plan, metrics) for arm in arms}
+    held_difference = _difference(chosen_metric, held_scores["plain"], held_scores["chosen"])
+    finals_difference = _difference(chosen_metric, scored["plain"].rows, scored["chosen"].rows)
+    agreement = holdout_agrees(finals_difference, held_difference)
+    ratio = journal.once("seconds ratio", lambda: _seconds_ratio(builder, whole, chosen, plain))
+    smallest = int(np.bincount(opened.y).min()) if table.classes else None
+    notes = [*table.warnings, *selection.warnings]
+    small = too_small(len(opened.y), smallest)
+    notes += [f"holdout: {small}"] if small else []
+    notes += [] if agreement.agrees else [agreement.sentence]
+    if options.budget and plan.name == "short":
+        notes.append(
+            "the budget allowed the short plan of finals: 4 replicates or fewer; a longer one gives more certainty."
+        )
+    return Found(
+        table, options, chosen_metric, plan, chosen, arms[1], arms[2], choice, field, scored, held_scores, decided,
+        agreement, ablation, model, len(dev.y), len(opened.y), tuple(contest.racing.trials.values()),
+        selection.folds, contest.racing.gradient_evaluations + trainer.gradient_evaluations,
+        clock.finish(), float(ratio), tuple(notes),
+    )  # fmt: skip
+
+
+class _Phases:
+    """Announces phases and sums up what each took; times come from the journal, so a resumed run tells them too."""
+
+    def __init__(self, journal: Recorder, watch: Watcher) -> None:
+        self._journal, self._watch = journal, watch
+        self._marks: list[tuple[str, float]] = []
+
+    def begin(self, name: str) -> None:
+        seconds = float(self._journal.once("phase", lambda: self._journal.seconds_used, key=name))
+        self._marks.append((name, seconds))
+        self._watch(Phase(name, seconds))
+
+    def finish(self) -> dict[str, float]:
+        end = float(self._journal.once("phase", lambda: self._journal.seconds_used, key="end"))
+        ends = [seconds for _, seconds in self._marks[1:]] + [end]
+        spans = {name: round(b - a, 2) for (name, a), b in zip(self._marks, ends, strict=True)}
+        return {**spans, "total": round(end, 2)}
+
+
+def _verdict(main: Metric, scored: Mapping[str, Scores]) -> Verdict:
+    against = {name: _difference(main, scored[name].rows, scored["chosen"].rows) for name in ("plain", "usual")}
+    return verdict(against["plain"], against["usual"])
+
+
+def _difference(main: Metric, a: Mapping[str, np.ndarray], b: Mapping[str, np.ndarray]) -> Difference:
+    return shown_difference(main, a[main.name], b[main.name])
+
+
+def _ingredients(chosen: Arm, plain: Arm, field: Field) -> dict[str, tuple[Arm, Arm]]:
+    """For each ingredient: the chosen recipe without it, and plain with it alone. Durations follow the stop rules."""
+    plain_trial = next(t for t in field.trials.values() if t.recipe == plain.recipe)
+    pairs = {}
+    for t in chosen.recipe.techniques:
+        without, alone = chosen.recipe.without(t.name), dataclasses.replace(plain.recipe, techniques=(t,))
+        stops = "stop" in t.hooks
+        pairs[t.name] = (
+            Arm(f"without {t.name}", without, without.setting.epochs if stops else chosen.epochs),
+            Arm(
+                f"alone {t.name}",
+                alone,
+                dataclasses.replace(plain_trial, recipe=alone).duration() if stops else plain.epochs,
+            ),
+        )
+    return pairs
+
+
+def _train_arms(
+    builder: Builder, whole: Fold, arms: list[Arm], seeds: int, options: Options, tick: Callable[[int], None]
+) -> dict[tuple[str, int], Delivered]:
+    """Every arm on all development rows, before the holdout is opened."""
+    asked = [(arm, s) for arm in arms for s in range(seeds)]
+    members = [
+        Member(i, arm.recipe, derive_seed("holdout", options.seed, s), 0, arm.epochs)
+        for i, (arm, s) in enumerate(asked)
+    ]
+    with Population(builder, [whole.source], options.threads, even_block(len(members), options.threads)) as population:
+        population.enter(members)
+        done = population.complete({}, extract=[m.id for m in members], tick=tick)
+    result = {(arm.name, s): done[i].delivered for i, (arm, s) in enumerate(asked)}
+    return {key: value for key, value in result.items() if value is not None}
+
+
+def _held(
+    model: Model,
+    whole: Fold,
+    opened: Table,
+    delivered: Mapping[tuple[str, int], Delivered],
+    arm: Arm,
+    plan: Plan,
+    metrics: list[Metric],
+) -> dict[str, np.ndarray]:
+    """Contributions (rows, seeds) on the holdout by metric."""
+    targets, unit = encode(opened, whole.scale), whole.scale.std if whole.scale else 1.0
+    outputs = [
+        dataclasses.replace(model, recipe=arm.recipe, delivered=delivered[arm.name, s]).outputs(opened.frame)
+        for s in range(plan.holdout_seeds)
+    ]
+    return {m.name: np.stack([m.contributions(out, targets, unit) for out in outputs], 1) for m in metrics}
+
+
+def _seconds_ratio(builder: Builder, whole: Fold, chosen: Arm, plain: Arm, repeats: int = 3) -> float:
+    """Median time of training the chosen arm over plain's, a few epochs of four members each, scaled to full length."""
+    import time
+
+    def seconds(arm: Arm) -> float:
+        with Population(builder, [whole.source], 1) as population:
+            population.enter([Member(i, arm.recipe, i, 0, arm.epochs) for i in range(4)])
+            population.advance()
+            begin = time.perf_counter()
+            population.advance()
+            return (time.perf_counter() - begin) * arm.epochs
+
+    return float(np.median([seconds(chosen) / seconds(plain) for _ in range(repeats)]))

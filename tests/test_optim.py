@@ -1,0 +1,93 @@
+"""Optimizers of a stack against torch.optim, one member at a time."""
+
+import pytest
+import torch
+
+from tauten import optim
+
+RATES = [0.3, 0.05, 0.001]
+MOMENTA = [0.9, 0.0, 0.5]
+SHAPES = {"weight": (6, 4), "bias": (4,)}
+STEPS = 100
+
+
+def start():
+    g = torch.Generator().manual_seed(0)
+    w = {k: torch.randn(len(RATES), *shape, generator=g) for k, shape in SHAPES.items()}
+    # Gradients of very different sizes, of a loss that no optimizer knows.
+    pulls = {k: torch.randn(STEPS, len(RATES), *s, generator=g) * torch.logspace(-4, 1, 4) for k, s in SHAPES.items()}
+    return w, pulls
+
+
+def gradient(w, pull):
+    """Depends on the weights, so that an error of one step shows in the next."""
+    return torch.tanh(w) + pull
+
+
+REFERENCE = {
+    "sgd": lambda p, lr, momentum: torch.optim.SGD(p, lr=lr, momentum=momentum),
+    "adam": lambda p, lr, momentum: torch.optim.Adam(p, lr=lr),
+    "adamw": lambda p, lr, momentum: torch.optim.AdamW(p, lr=lr, weight_decay=0.0),
+}
+
+
+@pytest.mark.parametrize("kind", REFERENCE)
+def test_a_hundred_steps_are_those_of_torch(kind):
+    w, pulls = start()
+    ours, state = dict(w), optim.init(kind, w)
+    lr, momentum = torch.tensor(RATES), torch.tensor(MOMENTA)
+    for t in range(STEPS):
+        g = {k: gradient(ours[k], pulls[k][t]) for k in ours}
+        ours, state, _ = optim.step(kind, ours, g, state, lr, momentum, torch.full((len(RATES),), t))
+    for i in range(len(RATES)):
+        params = {k: v[i].clone().requires_grad_() for k, v in w.items()}
+        reference = REFERENCE[kind](list(params.values()), RATES[i], MOMENTA[i])
+        for t in range(STEPS):
+            for k, p in params.items():
+                p.grad = gradient(p.detach(), pulls[k][t][i])
+            reference.step()
+        for k, p in params.items():
+            torch.testing.assert_close(ours[k][i], p.detach(), rtol=2e-5, atol=2e-5)
+            assert (p.detach() - w[k][i]).abs().min() > 1e-3, "the reference should have moved"
+
+
+def test_members_may_stand_at_different_steps():
+    w, pulls = start()
+    lr, momentum = torch.tensor(RATES), torch.tensor(MOMENTA)
+    own = {k: v[:1] for k, v in w.items()}
+    state = optim.init("adam", own)
+    for t in range(5):
+        g = {k: pulls[k][t][:1] for k in own}
+        own, state, _ = optim.step("adam", own, g, state, lr[:1], momentum[:1], torch.tensor([t]))
+    joined = {k: torch.cat([own[k], w[k][1:2]]) for k in own}
+    fresh = optim.init("adam", {k: v[1:2] for k, v in w.items()})
+    both = {leaf: {k: torch.cat([state[leaf][k], fresh[leaf][k]]) for k in own} for leaf in state}
+    g = {k: pulls[k][5][:2] for k in own}
+    together, _, _ = optim.step("adam", joined, g, both, lr[:2], momentum[:2], torch.tensor([5, 0]))
+    for i, (before, its, count) in enumerate([(own, state, 5), ({k: v[1:2] for k, v in w.items()}, fresh, 0)]):
+        part = slice(i, i + 1)
+        alone, _, _ = optim.step(
+            "adam", before, {k: v[part] for k, v in g.items()}, its, lr[part], momentum[part], torch.tensor([count])
+        )
+        for k in own:
+            assert torch.equal(together[k][part], alone[k])
+
+
+def test_the_preconditioner_is_what_divides_the_gradient():
+    w, pulls = start()
+    lr, momentum = torch.tensor(RATES), torch.tensor(MOMENTA)
+    g = {k: pulls[k][0] for k in w}
+    state = optim.init("sgd", w)
+    for t in range(200):  # under a steady gradient a step of momentum comes to lr · g / (1 − momentum)
+        new, state, scale = optim.step("sgd", w, g, state, lr, momentum, torch.full((3,), t))
+    for k in w:
+        for i, m in enumerate(MOMENTA):
+            step = RATES[i] * g[k][i] / (1 - m)
+            torch.testing.assert_close(RATES[i] * g[k][i] / scale[k][i], step)
+            torch.testing.assert_close(w[k][i] - new[k][i], step, rtol=1e-3, atol=1e-5)
+    _, state, scale = optim.step("adam", w, g, optim.init("adam", w), lr, momentum, torch.zeros(3))
+    for k in w:  # at the first step v̂ is g², so the divisor is |g| + ε
+        torch.testing.assert_close(scale[k], g[k].abs() + 1e-8, rtol=1e-5, atol=0)
+    _, _, scale = optim.step("adam", w, g, state, lr, momentum, torch.ones(3))
+    for k in w:
+        torch.testing.assert_close(scale[k], g[k].abs() + 1e-8, rtol=1e-5, atol=0)
