@@ -20,7 +20,7 @@ from tauten.techniques.l1 import L1
 from tauten.techniques.l2 import L2
 from tauten.testing import engine_for
 
-STEPS = 3000
+STEPS = 2000
 SETTINGS = {
     "sgd": {"optimizer": "sgd", "momentum": 0.0, "learning_rate": 0.2},
     "sgd with momentum": {"optimizer": "sgd", "momentum": 0.9, "learning_rate": 0.05},

@@ -1,0 +1,39 @@
+"""Tauten finds, applies and proves the regularization of a neural network.
+
+>>> import tauten
+>>> tauten.Recipe().names
+()
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tauten.api import compare, resume, search
+    from tauten.recipe import Recipe
+    from tauten.result import Result
+    from tauten.setting import Setting
+    from tauten.technique import Technique, techniques
+
+_HOMES = {
+    "Recipe": "recipe",
+    "Result": "result",
+    "Setting": "setting",
+    "Technique": "technique",
+    "compare": "api",
+    "resume": "api",
+    "search": "api",
+    "techniques": "technique",
+}
+
+__all__ = [
+    "Recipe", "Result", "Setting", "Technique", "compare", "resume", "search", "techniques",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """Names are imported when first used: `import tauten` stays quick."""
+    import importlib
+
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tauten' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"tauten.{_HOMES[name]}"), name)

@@ -24,7 +24,7 @@ from tauten.population import Builder, Population
 from tauten.race import Race, Rung
 from tauten.racing import Racing
 from tauten.recipe import Recipe
-from tauten.search import Phase, Tick, Watcher
+from tauten.searching import Phase, Tick, Watcher
 from tauten.split import selection_plan
 from tauten.unrecorded import Unrecorded
 
@@ -33,7 +33,7 @@ REPLICATES = 10
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Measured:
-    """Cross-validated figures of named recipes, all with the same folds and seeds, and the improvement over the first."""
+    """Cross-validated figures of named recipes, all on the same folds and seeds, and gains over the first."""
 
     metric: Metric
     arms: tuple[Arm, ...]

@@ -19,7 +19,7 @@ from tauten.metrics import METRICS
 from tauten.model import Model
 from tauten.racing import Trial
 from tauten.recipe import Recipe
-from tauten.search import Found
+from tauten.searching import Found
 
 SCHEMA = "tauten.result/1"
 DEPENDENCIES = ("torch", "numpy", "scipy", "pandas", "scikit-learn", "optuna")

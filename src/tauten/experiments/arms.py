@@ -109,16 +109,14 @@ def train_missing(
             _train(problem, cell, epochs, chunk.tolist(), parts, threads, say)
 
 
-def _train(
-    problem: Problem, cell: Cell, epochs: int, seeds: list[int], parts: Parts, threads: int, say: Say
-) -> None:
+def _train(problem: Problem, cell: Cell, epochs: int, seeds: list[int], parts: Parts, threads: int, say: Say) -> None:
     source = Source(problem.inputs, problem.targets, cell.fit, "classification")
     # Same seed, same start, same batches: the arms differ by dropout alone.
     pairs = [(seed, arm) for seed in seeds for arm in ARMS]
     members = [
         Member(i, ARMS[arm], derive_seed("dropout-mnist", seed), epochs=epochs) for i, (seed, arm) in enumerate(pairs)
     ]
-    found = {
+    found: dict[int, dict[str, Any]] = {
         seed: {"seed": seed, "epochs": 0, "curves": {arm: {} for arm in ARMS}, "tested": {}, "wall_seconds": 0.0}
         for seed in seeds
     }
@@ -158,7 +156,7 @@ def _evaluate(
     return {
         i: {place: _score(part, problem.targets[places[place]]) for place, part in zip(places, parts, strict=True)}
         for i, out in outputs.items()
-        for parts in [out.split(sizes)]
+        for parts in [torch.split(out, sizes)]
     }
 
 
@@ -179,8 +177,9 @@ def time_arms(problem: Problem) -> dict[str, dict[str, float]]:
     rows = torch.arange(min(steps * SETTING.batch_size, problem.n_train))
     source = Source(problem.inputs, problem.targets, rows, "classification")
     tries: dict[str, list[float]] = {arm: [] for arm in ARMS}
-    with Population(Builder(source), [source], block=1) as plain, Population(Builder(source), [source], block=1) as drop:
-        alone = {"plain": plain, "dropout": drop}
+    builder = Builder(source)
+    with Population(builder, [source]) as first, Population(builder, [source]) as second:
+        alone = dict(zip(ARMS, (first, second), strict=True))
         for arm, population in alone.items():
             population.enter([Member(0, ARMS[arm], seed=0, epochs=TIMED_TRIES + 1)])
             population.advance()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tauten.experiments.arms import ARMS
 
 COLOURS = {"train": "#1f6f8b", "validation": "#c1440e"}
-SCALES = (("log loss", "log_loss", lambda x: x), ("accuracy, %", "error", lambda x: (1 - x) * 100))
+SCALES = (("log loss", "log_loss"), ("accuracy, %", "error"))
 
 
 def draw(path: Path, held: Mapping[int, Sequence[Mapping[str, Any]]], protocol: str, name: str) -> None:
@@ -27,13 +27,14 @@ def draw(path: Path, held: Mapping[int, Sequence[Mapping[str, Any]]], protocol: 
     for i, n in enumerate(sizes):
         longest = max(part["epochs"] for part in held[n])
         parts = [part for part in held[n] if part["epochs"] == longest]
-        for j, (label, score, shown) in enumerate(SCALES):
+        for j, (label, score) in enumerate(SCALES):
             for k, arm in enumerate(ARMS):
-                curves = {
-                    place: shown(np.array([part["curves"][arm][f"{place}_{score}"] for part in parts]))
-                    for place in COLOURS
+                values = {
+                    place: np.array([part["curves"][arm][f"{place}_{score}"] for part in parts]) for place in COLOURS
                 }
-                _panel(axes[2 * i + j, k], curves)
+                if score == "error":
+                    values = {place: (1 - error) * 100 for place, error in values.items()}
+                _panel(axes[2 * i + j, k], values)
                 axes[2 * i + j, k].set_title(f"{arm}, {n:,} rows, {len(parts)} seeds" if j == 0 else "")
             axes[2 * i + j, 0].set_ylabel(label)
     axes[0, 0].legend(frameon=False, fontsize="small")

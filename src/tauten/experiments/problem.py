@@ -85,7 +85,13 @@ def load_problem(data: Path | None, downloads: Path, progress: Callable[[str], N
         else:
             name = "IDX images"
         note = f"{name} from IDX files: {len(found.train_images):,} training and {len(found.test_images):,} test rows"
-        return _problem(images.reshape(len(images), -1) / np.float32(255), labels, len(found.train_images), name, note)
+        return _problem(
+            images.reshape(len(images), -1).astype(np.float32) / np.float32(255),
+            labels,
+            len(found.train_images),
+            name,
+            note,
+        )
     try:
         pixels, labels = _from_openml(downloads)
     except (OSError, http.client.HTTPException) as error:

@@ -97,8 +97,7 @@ def explanation(rows: Sequence[Row], note: str) -> str:
         "is better, paired by test example and seed, each interval for itself (tauten.evidence.compare; new seeds and "
         "new examples, this training set). Gap: validation log loss less training log loss, both in evaluation mode, "
         f"the latter on the first {TRAIN_ROWS:,} training rows. Seconds: one training alone on one thread, "
-        "extrapolated from the measured milliseconds a step; the runs themselves trained both arms together."
-        + uneven
+        "extrapolated from the measured milliseconds a step; the runs themselves trained both arms together." + uneven
     )
 
 

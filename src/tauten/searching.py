@@ -5,7 +5,7 @@ development rows → open the holdout, once → verdict
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from torch import nn
@@ -75,23 +75,38 @@ class Found:
     warnings: tuple[str, ...]
 
 
-def find(
-    table: Table, options: Options, journal: Recorder, watch: Watcher, module: Callable[[], nn.Module] | None = None
-) -> Found:
-    """Run a search, or what is left of it where the journal replays.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Prepared:
+    """A search that is checked and ready: what can be refused was refused, and nothing has been trained or written."""
 
-    Errors: OptionError and DataError for what can't be searched, before anything is trained.
-    """
-    clock = _Phases(journal, watch)
-    chosen_metric = metric(options.metric, table.task)
-    metrics = [chosen_metric, *(m for m in METRICS.values() if m.task == table.task and m is not chosen_metric)]
-    development_rows, held = holdout(table.row_hashes(), table.y, table.task, options.holdout)
-    sealed = Sealed(held)
-    dev = table.take(development_rows)
-    selection = selection_plan(dev.y, dev.task, options.folds, dev.classes)
-    development = Development.of(dev, selection)
+    table: Table
+    options: Options
+    metrics: tuple[Metric, ...]
+    sealed: Sealed
+    development: Development
+    builder: Builder
+    contest: Contest
+    module: Callable[[], nn.Module] | None
+
+
+def prepare(table: Table, options: Options, module: Callable[[], nn.Module] | None = None) -> Prepared:
+    """Seal the holdout and set up the race; OptionError, DataError or ModelError for what can't be searched."""
+    main = metric(options.metric, table.task)
+    metrics = (main, *(m for m in METRICS.values() if m.task == table.task and m is not main))
+    rows, held = holdout(table.row_hashes(), table.y, table.task, options.holdout)
+    dev = table.take(rows)
+    development = Development.of(dev, selection_plan(dev.y, dev.task, options.folds, dev.classes))
     builder = Builder(development.whole().source, module)
-    contest = Contest(options, development, builder, chosen_metric)
+    contest = Contest(options, development, builder, main)
+    return Prepared(table, options, metrics, Sealed(held), development, builder, contest, module)
+
+
+def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
+    """Run a prepared search, or what is left of it where the journal replays."""
+    table, options, metrics = prepared.table, prepared.options, prepared.metrics
+    development, builder, contest = prepared.development, prepared.builder, prepared.contest
+    main, dev, selection = metrics[0], development.table, development.plan
+    clock = _Phases(journal, watch)
 
     clock.begin("race")
     plan = contest.run(journal, watch)
@@ -108,7 +123,7 @@ def find(
     arms = [chosen, plain, dataclasses.replace(field.usual, name="usual")]
     clock.begin("finals B")
     scored = finals.scores("finals B", arms, plan.finals_b)
-    decided = _verdict(chosen_metric, scored)
+    decided = _verdict(main, scored)
     clock.begin("ablation")
     pairs = _ingredients(chosen, plain, field)
     ablation = finals.explain(pairs, scored, plan)
@@ -117,13 +132,21 @@ def find(
     delivered = _train_arms(builder, whole, arms, plan.holdout_seeds, options, tick)
     answer = arms[1] if decided.name == "no evidence" else chosen
     model = Model(
-        answer.recipe, delivered[answer.name, 0], whole.preprocessor, whole.scale, table.classes, table.target, module
+        answer.recipe,
+        delivered[answer.name, 0],
+        whole.preprocessor,
+        whole.scale,
+        table.classes,
+        table.target,
+        prepared.module,
     )
     clock.begin("holdout")
-    opened = table.take(sealed.open(lambda: journal.append("holdout opened", {"arms": [a.name for a in arms]})))
+    opened = table.take(
+        prepared.sealed.open(lambda: journal.append("holdout opened", {"arms": [a.name for a in arms]}))
+    )
     held_scores = {arm.name: _held(model, whole, opened, delivered, arm, plan, metrics) for arm in arms}
-    held_difference = _difference(chosen_metric, held_scores["plain"], held_scores["chosen"])
-    finals_difference = _difference(chosen_metric, scored["plain"].rows, scored["chosen"].rows)
+    held_difference = _difference(main, held_scores["plain"], held_scores["chosen"])
+    finals_difference = _difference(main, scored["plain"].rows, scored["chosen"].rows)
     agreement = holdout_agrees(finals_difference, held_difference)
     ratio = journal.once("seconds ratio", lambda: _seconds_ratio(builder, whole, chosen, plain))
     smallest = int(np.bincount(opened.y).min()) if table.classes else None
@@ -136,7 +159,7 @@ def find(
             "the budget allowed the short plan of finals: 4 replicates or fewer; a longer one gives more certainty."
         )
     return Found(
-        table, options, chosen_metric, plan, chosen, arms[1], arms[2], choice, field, scored, held_scores, decided,
+        table, options, main, plan, chosen, arms[1], arms[2], choice, field, scored, held_scores, decided,
         agreement, ablation, model, len(dev.y), len(opened.y), tuple(contest.racing.trials.values()),
         selection.folds, contest.racing.gradient_evaluations + trainer.gradient_evaluations,
         clock.finish(), float(ratio), tuple(notes),
@@ -212,7 +235,7 @@ def _held(
     delivered: Mapping[tuple[str, int], Delivered],
     arm: Arm,
     plan: Plan,
-    metrics: list[Metric],
+    metrics: Sequence[Metric],
 ) -> dict[str, np.ndarray]:
     """Contributions (rows, seeds) on the holdout by metric."""
     targets, unit = encode(opened, whole.scale), whole.scale.std if whole.scale else 1.0

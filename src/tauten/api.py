@@ -1,0 +1,194 @@
+"""What a person calls from Python."""
+
+import importlib.util
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from tauten.contest import usual
+from tauten.data import Table, from_arrays, load
+from tauten.declare import Value
+from tauten.errors import ModelError, OptionError, RunError
+from tauten.journal import Journal
+from tauten.measure import Measured, measure
+from tauten.options import Options, parse_budget, parse_names, parse_threads
+from tauten.recipe import Recipe
+from tauten.result import Result, result_of
+from tauten.searching import Watcher, find, prepare
+from tauten.unrecorded import Unrecorded
+
+Build = Callable[[], nn.Module]
+
+
+def search(
+    X: Any,
+    y: Any = None,
+    *,
+    target: str | None = None,
+    model: Build | str | None = None,
+    budget: str | float | None = None,
+    trials: int | None = None,
+    out: str | Path | None = None,
+    watch: Watcher = lambda _: None,
+    **options: Any,
+) -> Result:
+    """Find the regularization recipe of a network on data, and prove it.
+
+    X is an array or DataFrame (n, columns) with y (n,), or the name of bundled data, or the path of a CSV file with
+    `target` naming its column. `budget` is a time such as "5m" (the default), or give a number of `trials`. `model`
+    is a function that builds your own `nn.Module`, or "file.py:function"; without it a residual MLP is used.
+
+    Options: metric, sampler, techniques, grid, setting (a mapping, such as {"epochs": 30}), folds, holdout, seed,
+    threads. With `out`, the run is journaled there, can be resumed, and leaves its results.
+
+    Errors: DataError, OptionError, RecipeError, ModelError, RunError; before anything is trained or written.
+
+    >>> import tauten
+    >>> result = tauten.search("wine", trials=3, setting={"epochs": 2, "width": 8})
+    >>> result.verdict in ("proved", "likely", "no evidence")
+    True
+    """
+    table = table_of(X, y, target)
+    chosen = make_options(budget=None if trials else budget or "5m", trials=trials, **options)
+    source = str(X) if isinstance(X, str | Path) else None
+    header = {
+        "source": source,
+        "target": table.target if source else None,
+        "model": model if isinstance(model, str) else None,
+        "own_model": model is not None,
+        "options": chosen.to_json(),
+        "data_hash": table.content_hash(),
+    }
+    prepared = prepare(table, chosen, load_builder(model))
+    if out is None:
+        return result_of(find(prepared, Unrecorded(), watch))
+    with Journal.create(out, header) as journal:
+        result = result_of(find(prepared, journal, watch))
+        result.save(out)
+        return result
+
+
+def resume(
+    folder: str | Path, X: Any = None, y: Any = None, *, model: Build | None = None, watch: Watcher = lambda _: None
+) -> Result:
+    """Go on with a run that was cut off, to the result it would have had.
+
+    A search of arrays needs the same X and y again, and one of a function its `model`; a file or bundled data is
+    read again by itself. Errors: RunError where the folder holds no run or the data is another.
+    """
+    with Journal.resume(folder) as journal:
+        header = journal.header
+        if X is None and header["source"] is None:
+            raise RunError(
+                f"{str(folder)!r} was a search of arrays; call tauten.resume(folder, X, y) with the same ones."
+            )
+        table = table_of(header["source"], None, header["target"]) if X is None else table_of(X, y, header["target"])
+        if table.content_hash() != header["data_hash"]:
+            raise RunError(f"the data of {str(folder)!r} has changed since the run began; resume with the same data.")
+        builder = load_builder(model or header["model"])
+        if builder is None and header["own_model"]:
+            raise RunError(f"{str(folder)!r} searched a module of your own; call tauten.resume(folder, model=build).")
+        prepared = prepare(table, Options.from_json(header["options"]), builder)
+        result = result_of(find(prepared, journal, watch))
+        result.save(folder)
+        return result
+
+
+def compare(
+    X: Any,
+    y: Any = None,
+    *,
+    recipes: Mapping[str, Recipe | str | Path] | Sequence[str | Path],
+    target: str | None = None,
+    model: Build | str | None = None,
+    deliver: bool = False,
+    watch: Watcher = lambda _: None,
+    **options: Any,
+) -> Measured:
+    """Measure recipes on the same folds with the same seeds, paired, in one population.
+
+    `recipes` are Recipe objects, TOML files, "plain" or "usual". Options: metric, setting (for plain and usual), folds,
+    seed, threads. With `deliver` each is also trained on all rows (`.models`).
+    """
+    table = table_of(X, y, target)
+    chosen = make_options(trials=3, **options)
+    named = recipes if isinstance(recipes, Mapping) else {str(r): r for r in recipes}
+    if len(named) < len(recipes):
+        raise OptionError("a recipe is named twice; name each once.")
+    loaded = {name: recipe_of(recipe, chosen, len(table.y)) for name, recipe in named.items()}
+    return measure(table, loaded, chosen, watch, load_builder(model), deliver)
+
+
+def make_options(
+    *,
+    budget: str | float | None = None,
+    trials: int | None = None,
+    techniques: str | Sequence[str] | None = None,
+    threads: str | int = "auto",
+    setting: Mapping[str, Value] | None = None,
+    grid: Mapping[str, Sequence[Value]] | None = None,
+    **others: Any,
+) -> Options:
+    """Options from what a person writes; an unknown one is refused."""
+    known = ("metric", "sampler", "folds", "holdout", "seed")
+    for name in others:
+        if name not in known:
+            raise OptionError(
+                f"there is no option {name!r}; it knows budget, trials, techniques, threads, setting, grid, "
+                f"{', '.join(known)}."
+            )
+    return Options(
+        budget=None if budget is None else parse_budget(budget),
+        trials=trials,
+        techniques=parse_names(techniques),
+        threads=parse_threads(threads),
+        setting=dict(setting or {}),
+        grid={k: tuple(v) for k, v in (grid or {}).items()},
+        **others,
+    )
+
+
+def table_of(X: Any, y: Any, target: str | None) -> Table:
+    """A table from arrays, a bundled name, or a file."""
+    if isinstance(X, str | Path):
+        if y is not None:
+            raise OptionError(
+                f"y was given beside {str(X)!r}, which holds its own target; leave y out, or pass arrays."
+            )
+        return load(X, target)
+    if y is None:
+        raise OptionError("y is missing; pass the targets beside X, or the name of a file that holds both.")
+    return from_arrays(X, y)
+
+
+def recipe_of(recipe: Recipe | str | Path, options: Options, rows: int) -> Recipe:
+    """A recipe from a file, or plain or usual at the setting that suits so many rows."""
+    if isinstance(recipe, Recipe):
+        return recipe
+    if str(recipe) in ("plain", "usual"):
+        setting = options.setting_for(rows * 4 // 5)
+        return Recipe((), setting) if str(recipe) == "plain" else usual(setting)
+    return Recipe.load(recipe)
+
+
+def load_builder(model: Build | str | None) -> Build | None:
+    """The function that builds the network: itself, or from "file.py:function"; ModelError where there is none."""
+    if model is None or callable(model):
+        return model
+    path, _, name = model.partition(":")
+    if not name or not Path(path).is_file():
+        raise ModelError(f"model {model!r} can't be found; write FILE.py:FUNCTION, such as my_net.py:build.")
+    spec = importlib.util.spec_from_file_location(f"_tauten_model_{Path(path).stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    build = getattr(module, name, None)
+    if not callable(build):
+        raise ModelError(f"{path!r} has no function {name!r}; it must hold one that returns a torch.nn.Module.")
+    found: Build = build
+    return found

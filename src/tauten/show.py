@@ -1,0 +1,196 @@
+"""What a person sees in the terminal: live progress, and summaries at the end."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.live import Live as RichLive
+from rich.table import Table
+from rich.text import Text
+
+from tauten.metrics import METRICS
+from tauten.options import parse_budget
+from tauten.racing import Standing
+from tauten.searching import Phase, Tick
+from tauten.technique import technique, techniques
+
+PHASES = {
+    "race": "racing recipes",
+    "finals A": "finals A: choosing among the finalists on fresh folds",
+    "finals B": "finals B: chosen against plain and usual, fresh folds and seeds",
+    "ablation": "ablation: each ingredient left out, and alone",
+    "training": "training every arm on all development rows",
+    "holdout": "opening the holdout, once",
+    "durations": "early stopping chooses its epoch",
+    "folds": "training on folds",
+}
+VERDICTS = {
+    "proved": ("bold green", "PROVED", "the recipe beats plain training, one-sided at 95 %"),
+    "likely": ("bold yellow", "LIKELY", "the recipe seems to beat plain training, one-sided at 80 % but not at 95 %"),
+    "no evidence": ("bold red", "NO EVIDENCE", "nothing found beats plain training beyond chance; the answer is plain"),
+}
+
+
+class Live:
+    """Progress while a run goes on: one line that changes on a terminal, a line a phase elsewhere."""
+
+    def __init__(self, console: Console, budget: str | None) -> None:
+        self._console, self._budget = console, parse_budget(budget) if budget else None
+        self._begin, self._phase, self._done = time.monotonic(), "", 0
+        self._standing: Standing | None = None
+        self._live = RichLive(console=console, get_renderable=self._line, refresh_per_second=4, transient=True)
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._console.is_terminal:
+            self._live.stop()
+
+    def __call__(self, event: Phase | Standing | Tick) -> None:
+        if isinstance(event, Phase):
+            if self._standing is not None and self._phase == "race":
+                self._console.print(self._raced(), highlight=False)
+            self._phase, self._done = event.name, 0
+            self._console.print(f"{event.seconds:6.1f} s  {PHASES[event.name]}", highlight=False)
+        elif isinstance(event, Standing):
+            self._standing = event
+        else:
+            self._done += event.gradient_evaluations
+
+    def _raced(self) -> str:
+        s = self._standing
+        assert s is not None
+        best = " + ".join(s.best_recipe) or "plain"
+        return (
+            f"          {s.entered} recipes entered, {s.left} raced out, {s.finished} trained to the end; "
+            f"best so far {best} ({s.best:.4g})"
+        )
+
+    def _line(self) -> Text:
+        spent = time.monotonic() - self._begin
+        left = (
+            f"{max(self._budget - spent, 0):.0f} s of {self._budget:.0f} s left" if self._budget else f"{spent:.0f} s"
+        )
+        if self._phase == "race" and self._standing:
+            return Text(f"{left} · {self._standing.training} members training ·{self._raced().strip().rjust(1)}")
+        return Text(f"{left} · {self._done:,} gradient evaluations")
+
+
+def summary(console: Console, evidence: Mapping[str, Any], folder: Path, source: str) -> None:
+    """The end of a search: verdict, recipe, three arms, what each ingredient gained and cost, what to type next."""
+    style, word, meaning = VERDICTS[evidence["verdict"]["name"]]
+    console.print()
+    console.print(Text.assemble((word, style), f": {meaning}."))
+    console.print(Text(evidence["verdict"]["sentence"]), soft_wrap=True)
+    console.print()
+    console.print(_arms(evidence))
+    console.print(Text(evidence["agreement"]["sentence"]), soft_wrap=True)
+    if evidence["ablation"]:
+        console.print()
+        console.print(_ingredients(evidence))
+        console.print(f"Training the recipe takes {evidence['train_seconds_ratio']:.2f} × the time of plain.")
+    for warning in evidence["warnings"]:
+        console.print(Text(f"note: {warning}", style="yellow"), soft_wrap=True)
+    spans = {k: v for k, v in evidence["seconds"].items() if k != "total"}
+    parts = ", ".join(f"{k} {v:.0f}" for k, v in spans.items())
+    console.print(
+        f"\n{evidence['seconds']['total']:.0f} s ({parts}); {evidence['trials']} recipes raced, "
+        f"{evidence['gradient_evaluations']:,} gradient evaluations.",
+        highlight=False,
+    )
+    console.print(f"Report: {folder}/report.html   Recipe: {folder}/recipe.toml   Figures: {folder}/result.json")
+    console.print("Next:", style="bold")
+    console.print(f"  tauten compare {source} --recipe {folder}/recipe.toml --recipe plain", highlight=False)
+    console.print(f'  in your own loop: tauten.Recipe.load("{folder}/recipe.toml").attach(model)', highlight=False)
+
+
+def measured(console: Console, figures: Mapping[str, Any]) -> None:
+    """The end of `train` and `compare`: cross-validated figures, and paired differences."""
+    main = figures["metric"]
+    table = Table(
+        title=f"{figures['rows']} rows, {figures['replicates']} replicates of cross-validation, 95 % intervals"
+    )
+    table.add_column("recipe")
+    names = list(next(iter(figures["recipes"].values()))["scores"])
+    for name in names:
+        table.add_column(name, justify="right", style="bold" if name == main else "")
+    table.add_column("epochs", justify="right")
+    for label, own in figures["recipes"].items():
+        table.add_row(label, *(_interval(own["scores"][n]) for n in names), str(own["epochs_trained"]))
+    console.print(table)
+    for label, d in figures["differences"].items():
+        console.print(
+            Text(
+                f"{label} over {d['over']}: {main} better by {_interval(d)}, one-sided p = {d['p']:.3g}: {d['verdict']}"
+            ),
+            soft_wrap=True,
+        )
+    for warning in figures["warnings"]:
+        console.print(Text(f"note: {warning}", style="yellow"), soft_wrap=True)
+
+
+def catalogue(console: Console) -> None:
+    """All techniques, a line each."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for column in ("technique", "what it does", "values (card's value)"):
+        table.add_column(column)
+    for name, kind in techniques().items():
+        values = ", ".join(f"{k} ({spec.default})" for k, spec in kind.specs().items())
+        table.add_row(Text(name, style="bold"), (kind.__doc__ or "").splitlines()[0], values)
+    console.print(table)
+
+
+def card(console: Console, name: str) -> None:
+    """One technique in full."""
+    kind = technique(name)
+    console.print(Text(name, style="bold"), Text(f"  ({kind.paper})", style="dim"), soft_wrap=True)
+    console.print(Text("\n".join(line.strip() for line in (kind.__doc__ or "").splitlines())), soft_wrap=True)
+    console.print()
+    for key, spec in kind.specs().items():
+        console.print(Text(f"  {key} = {spec.default}   {spec.doc}; {spec.describe()}"), soft_wrap=True)
+    console.print()
+    console.print(Text(kind.card), soft_wrap=True)
+    if kind.excludes:
+        console.print(f"Not together with: {', '.join(kind.excludes)}")
+
+
+def _arms(evidence: Mapping[str, Any]) -> Table:
+    main = evidence["metric"]
+    second = next((m for m in ("accuracy", "mae") if m in evidence["plain"]["finals"] and m != main), None)
+    table = Table(title=f"{evidence['n_train']} rows for everything, {evidence['n_holdout']} held out; 95 % intervals")
+    table.add_column("")
+    shown = [main, *([second] if second else [])]
+    for part, words in (("finals", "fresh folds"), ("holdout", "held out")):
+        for name in shown:
+            better = "higher" if METRICS[name].greater_is_better else "lower"
+            table.add_column(f"{name}, {words}\n({better} is better)", justify="right")
+        del part
+    for arm in ("plain", "usual", "chosen"):
+        cells = [_interval(evidence[arm][part][name]) for part in ("finals", "holdout") for name in shown]
+        table.add_row(Text(arm, style="bold" if arm == "chosen" else ""), *cells)
+    return table
+
+
+def _ingredients(evidence: Mapping[str, Any]) -> Table:
+    table = Table(title=f"Ingredients: what each gains in {evidence['metric']} (simultaneous 95 % intervals)")
+    for column in ("technique", "with it, against the recipe without", "alone, against plain"):
+        table.add_column(column)
+    values = evidence["chosen"]["techniques"]
+    for row in evidence["ablation"]:
+        name = row["technique"]
+        own = ", ".join(f"{k} = {v:.3g}" if isinstance(v, float) else f"{k} = {v}" for k, v in values[name].items())
+        gains = (f"{g['gain']:+.4f} ({g['low']:+.4f} to {g['high']:+.4f})" for g in (row["without"], row["alone"]))
+        table.add_row(f"[bold]{name}[/] ({own})", *gains)
+    return table
+
+
+def _interval(figure: Mapping[str, Any]) -> str:
+    return f"{figure['mean']:.4f} ({figure['low']:.4f} to {figure['high']:.4f})"
