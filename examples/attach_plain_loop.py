@@ -1,6 +1,6 @@
 """A recipe in a plain PyTorch loop: handwritten digits from 150 labelled images, plain and with a recipe.
 
-    python examples/attach_plain_loop.py
+python examples/attach_plain_loop.py
 """
 
 import torch
@@ -61,7 +61,7 @@ def main() -> None:
         model = train(chosen, loader, x[valid], y[valid])
         with torch.no_grad():
             accuracy = (model(x[test]).argmax(-1) == y[test]).float().mean()
-        print(f"{name:6}  accuracy {accuracy:.1%} on {len(test)} unseen images")
+        print(f"{name:6}  accuracy {accuracy:.1%} on {len(test)} unseen images")  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ formula is written out here a second time.
 
 Tolerance: 100 steps in float32. Each step differs by rounding (1e-7 relative), and Adam, which divides by the
 gradient's own size, carries that on at the size of the step; smooth activations and rates at which training is stable
-keep it from growing. Weights must agree to 2e-4, where the members themselves move by 0.1 to 1 and differ by as much.
+keep it from growing. Here they agree to 1e-5; 5e-5 leaves room for another processor's products. The members
+themselves move by 0.03 at the least, most by 0.1 to 1.
 """
 
 import math
@@ -24,7 +25,7 @@ from tauten.technique import techniques
 from tauten.testing import problem
 
 KINDS = techniques()
-STEPS, TOLERANCE = 100, 1e-5
+STEPS, TOLERANCE = 100, 5e-5
 ACTIVATIONS = {"tanh": torch.tanh, "gelu": F.gelu, "silu": F.silu, "relu": torch.relu}
 
 

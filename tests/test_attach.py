@@ -1,8 +1,10 @@
 """Recipes in a plain loop: the same weights as a population's member, and as torch's own ways of saying the same."""
 
+import doctest
 import itertools
 import math
-import warnings
+import runpy
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,6 +12,7 @@ import torch.nn.functional as F
 from sklearn.datasets import load_diabetes, load_digits
 from torch import Tensor, nn
 
+import tauten.attach
 from tauten.attach import Attached
 from tauten.draws import Draws
 from tauten.engines.single import Single
@@ -32,6 +35,22 @@ from tauten.techniques.sam import SAM
 from tauten.techniques.weight_decay import WeightDecay
 
 ROWS, BATCH, SEED = 200, 32, 17
+CLASSES = {"task": "classification", "classes": 10}
+
+
+class Drift(nn.Module):
+    """A layer whose output in training depends on a buffer that it changes: a second pass must not see the change."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("level", torch.ones(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return x
+        out = x * self.level.clone()
+        self.level.mul_(0.99)
+        return out
 
 
 class Net(nn.Module):
@@ -41,7 +60,7 @@ class Net(nn.Module):
         super().__init__()
         # No bias before a norm: its true gradient is zero, and Adam blows its rounding noise up to full steps.
         self.first = nn.Linear(inputs, 24, bias=not norm)
-        self.norm: nn.Module = nn.BatchNorm1d(24) if norm else nn.Identity()
+        self.norm: nn.Module = nn.Sequential(nn.BatchNorm1d(24), Drift()) if norm else nn.Identity()
         self.act, self.second, self.out = nn.Tanh(), nn.Linear(24, 24), nn.Linear(24, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -65,6 +84,7 @@ def batches(steps: int) -> list[Tensor]:
 
 def trained(run: Attached, x: Tensor, y: Tensor, steps: int) -> Attached:
     for rows in batches(steps):
+        run.model.eval()  # as a validation of one's own leaves it
         run.loss(x[rows], y[rows]).backward()
         run.step()
     return run
@@ -108,7 +128,7 @@ def test_weights_are_those_of_a_population_member(case: str) -> None:
     w, buffers = net.init([SEED])
     model.load_state_dict({k: v[0] for k, v in (w | buffers).items()})
     start = {k: v.clone() for k, v in model.state_dict().items()}
-    run = recipe.attach(model, task="classification", classes=10, steps_per_epoch=group.epoch_steps, seed=SEED)
+    run = recipe.attach(model, **CLASSES, steps_per_epoch=group.epoch_steps, seed=SEED)
     trained(run, x, y, 100)
     engine.run(100)
 
@@ -187,8 +207,10 @@ def test_probabilities_are_taken_as_codes_are() -> None:
     x, y = digits()
     for target in (y, one_hot(y, 10)):
         torch.manual_seed(0)
-        run = Recipe().attach(Net(), task="classification", classes=10)
-        assert float(run.loss(x, target).detach()) == pytest.approx(float(F.cross_entropy(run.evaluate(x), y)), abs=1e-6)
+        run = Recipe().attach(Net(), **CLASSES)
+        assert float(run.loss(x, target).detach()) == pytest.approx(
+            float(F.cross_entropy(run.evaluate(x), y)), abs=1e-6
+        )
 
 
 def test_evaluation_draws_nothing_and_training_goes_on_as_if_it_had_not_been() -> None:
@@ -196,9 +218,7 @@ def test_evaluation_draws_nothing_and_training_goes_on_as_if_it_had_not_been() -
     results = []
     for peek in (False, True):
         torch.manual_seed(0)
-        run = CASES["everything"][0].attach(
-            Net(norm=True), task="classification", classes=10, steps_per_epoch=5, seed=1
-        )
+        run = CASES["everything"][0].attach(Net(norm=True), **CLASSES, steps_per_epoch=5, seed=1)
         for rows in batches(12):
             loss = run.loss(x[rows], y[rows])
             loss.backward()
@@ -211,11 +231,11 @@ def test_evaluation_draws_nothing_and_training_goes_on_as_if_it_had_not_been() -
     assert all(torch.equal(results[0][k], results[1][k]) for k in results[0])
 
 
-def test_early_stopping_delivers_the_best_epoch_of_the_average() -> None:
+@pytest.mark.parametrize("average", [True, False])
+def test_early_stopping_delivers_the_best_epoch(average: bool) -> None:
     x, y = digits()
-    run = Recipe((EarlyStopping(patience=2), EMA(decay=0.9)), Setting(**SMALL)).attach(
-        Net(), task="classification", classes=10
-    )
+    chosen = (EarlyStopping(patience=2), *([EMA(decay=0.9)] if average else []))
+    run = Recipe(chosen, Setting(**SMALL)).attach(Net(norm=True), **CLASSES)
     outputs, answers = [], []
     for validation in (1.0, 0.5, 0.7, math.nan):
         trained(run, x, y, 3)
@@ -229,9 +249,34 @@ def test_early_stopping_delivers_the_best_epoch_of_the_average() -> None:
         run.loss(x, y)
 
 
+def test_the_average_begins_at_the_start_weights() -> None:
+    x, y = digits()
+    model = Net()
+    run = Recipe((EMA(decay=0.5),), Setting(**SMALL)).attach(model, **CLASSES)
+    path = [model.out.weight.detach().clone()]
+    for _ in range(2):
+        trained(run, x, y, 1)
+        path.append(model.out.weight.detach().clone())
+    want = path[0]
+    for step, w in enumerate(path[1:]):
+        decay = min(0.5, (1 + step) / (10 + step))
+        want = decay * want + (1 - decay) * w
+    run.deliver()
+    torch.testing.assert_close(model.out.weight.detach(), want, atol=1e-7, rtol=0)
+
+
+def test_a_layer_that_is_not_used_is_not_moved() -> None:
+    x, y = digits()
+    model = Net()
+    model.spare = nn.Linear(3, 3)
+    before = model.spare.weight.detach().clone()
+    trained(Recipe((SAM(), Dropout()), Setting(**SMALL)).attach(model, **CLASSES), x, y, 3)
+    assert torch.equal(model.spare.weight, before)
+
+
 def test_early_stopping_that_was_never_asked_warns() -> None:
     x, y = digits()
-    run = trained(Recipe((EarlyStopping(),)).attach(Net(), task="classification", classes=10), x, y, 1)
+    run = trained(Recipe((EarlyStopping(),)).attach(Net(), **CLASSES), x, y, 1)
     with pytest.warns(UserWarning, match=r"early_stopping had no effect: call run\.stop"):
         run.deliver()
 
@@ -248,7 +293,7 @@ def test_a_buffer_that_the_module_reassigns_is_kept() -> None:
             return super().forward(x)
 
     x, y = digits()
-    run = Recipe((SAM(), Dropout()), Setting(**SMALL)).attach(Counting(), task="classification", classes=10)
+    run = Recipe((SAM(), Dropout()), Setting(**SMALL)).attach(Counting(), **CLASSES)
     trained(run, x, y, 5)
     assert float(run.deliver().state_dict()["seen"]) == 5 * BATCH
 
@@ -267,7 +312,7 @@ def test_a_frozen_layer_stays_and_is_not_decayed() -> None:
 
 def test_sick_is_said_and_the_loss_is_passed_through() -> None:
     x, y = digits()
-    run = Recipe().attach(Net(), task="classification", classes=10)
+    run = Recipe().attach(Net(), **CLASSES)
     run.loss(x, y)
     assert not run.sick
     assert math.isnan(float(run.loss(x * math.nan, y).detach()))
@@ -276,7 +321,7 @@ def test_sick_is_said_and_the_loss_is_passed_through() -> None:
 
 def test_a_batch_may_be_skipped_before_backward() -> None:
     x, y = digits()
-    run = Recipe((Dropout(),)).attach(Net(), task="classification", classes=10)
+    run = Recipe((Dropout(),)).attach(Net(), **CLASSES)
     first, again = run.loss(x, y), run.loss(x, y)
     assert torch.equal(first, again)
     again.backward()
@@ -284,7 +329,6 @@ def test_a_batch_may_be_skipped_before_backward() -> None:
     assert not torch.equal(run.loss(x, y), first)
 
 
-CLASSES = {"task": "classification", "classes": 10}
 DROPPING = nn.Sequential(nn.Linear(64, 8), nn.ReLU(), nn.Dropout(0.5), nn.Linear(8, 10))
 
 
@@ -314,7 +358,7 @@ DROPPING = nn.Sequential(nn.Linear(64, 8), nn.ReLU(), nn.Dropout(0.5), nn.Linear
 def test_what_cannot_be_attached_is_said_at_once(
     recipe: Recipe, model: nn.Module, options: dict[str, object], error: type[Exception], message: str
 ) -> None:
-    with warnings.catch_warnings(), pytest.raises(error, match=message):
+    with pytest.raises(error, match=message):
         recipe.attach(model, **options)
 
 
@@ -369,3 +413,11 @@ def test_calls_out_of_order_are_said_in_a_sentence() -> None:
     run.step()
     with torch.no_grad(), pytest.raises(UsageError, match=r"gradients are off; use run\.evaluate"):
         run.loss(x, y)
+
+
+def test_the_example_and_the_docstring_run(capsys: pytest.CaptureFixture[str]) -> None:
+    assert doctest.testmod(tauten.attach).failed == 0
+    runpy.run_path(str(Path(__file__).parents[1] / "examples" / "attach_plain_loop.py"), run_name="__main__")
+    plain, recipe = (float(line.split()[2].rstrip("%")) for line in capsys.readouterr().out.splitlines())
+    assert 85 < plain < 100
+    assert 85 < recipe < 100

@@ -101,7 +101,7 @@ class Attached:
         self.optimizer = self._optimizer()
         on = [t for t in recipe.techniques if not t.is_off]
         self._stopping = [t for t in on if "stop" in t.hooks]
-        self._chosen = in_order(t for t in on if t.hooks != {"stop"} and not t.structural())
+        self._chosen = in_order(t for t in on if t.hooks != {"stop"})
         self._techniques: tuple[Technique, ...] | None = None
         self._own: dict[str, Tree] = {}
         self._step = 0
