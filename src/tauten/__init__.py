@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tauten.recipe import Recipe
     from tauten.result import Result
     from tauten.setting import Setting
-    from tauten.technique import Technique, techniques
+    from tauten.technique import Technique
 
 _HOMES = {
     "Recipe": "recipe",
@@ -22,11 +22,10 @@ _HOMES = {
     "compare": "api",
     "resume": "api",
     "search": "api",
-    "techniques": "technique",
 }
 
 __all__ = [
-    "Recipe", "Result", "Setting", "Technique", "compare", "resume", "search", "techniques",
+    "Recipe", "Result", "Setting", "Technique", "compare", "resume", "search",
 ]  # fmt: skip
 
 

@@ -181,9 +181,6 @@ class Population:
         result: dict[int, Completed] = {}
         epoch = {id: self._epochs[id] for id in held}
         while held:
-            engine.run(group.epoch_steps)
-            tick(group.epoch_steps * group.passes * len(held))
-            epoch = {id: epoch[id] + 1 for id in held}
             done = [id for id, m in held.items() if epoch[id] >= m.epochs]
             if done:
                 outputs = engine.evaluate({id: rows[id] for id in done if id in rows})
@@ -192,6 +189,10 @@ class Population:
                     del held[id]
                 if held:
                     engine.evict(done)
+            else:
+                engine.run(group.epoch_steps)
+                tick(group.epoch_steps * group.passes * len(held))
+                epoch = {id: epoch[id] + 1 for id in held}
         return result
 
     def evaluate(self, rows: Mapping[int, Tensor]) -> dict[int, Tensor]:

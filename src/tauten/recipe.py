@@ -134,8 +134,8 @@ def _toml(value: Value | Iterable[float]) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        # A JSON string is a TOML basic string, but for DEL, which TOML wants escaped.
-        return json.dumps(value).replace("\x7f", "\\u007f")
+        # A JSON string is a TOML basic string, but for DEL, which TOML wants escaped, and surrogate pairs, which it refuses.
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, float | int):
         return repr(value)
     return "[" + ", ".join(_toml(v) for v in value) + "]"

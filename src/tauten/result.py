@@ -46,13 +46,13 @@ class Result:
         """Write recipe.toml, result.json, model.safetensors and report.html into a folder."""
         from tauten.report import render
 
-        path = Path(folder)
+        path, figures, page = Path(folder), to_text(self.evidence), render(self.evidence)
         try:
             path.mkdir(parents=True, exist_ok=True)
             self.recipe.save(path / "recipe.toml")
             self.model.save(path)
-            (path / "result.json").write_text(to_text(self.evidence), encoding="utf-8")
-            (path / "report.html").write_text(render(self.evidence), encoding="utf-8")
+            (path / "result.json").write_text(figures, encoding="utf-8")
+            (path / "report.html").write_text(page, encoding="utf-8")
         except OSError as error:
             raise RunError(f"can't write into {str(path)!r} ({error.strerror}); choose another --out.") from None
 

@@ -98,14 +98,16 @@ def off_is_identity(kind: Kind) -> None:
             source, setting = problem(rows, inputs, outputs, task), small_setting(width, depth)
             for technique in variants(kind):
                 with_it = Recipe((technique,), setting)
-                sick = with_it.with_setting(learning_rate=99.0)
                 if kind.structural():
                     on, absent = (Group.of(Member(0, r, 1), source) for r in (with_it, Recipe((), setting)))
                     assert on != absent, f"{kind.name} is structural and must make a group of its own"
                     continue
                 off = Recipe((kind.from_dict({**technique.to_dict(), **kind.off_values()}),), setting)
-                crowd = [Member(1, off, 11), Member(2, with_it, 12), Member(3, sick, 13), Member(4, off, 11)]
-                got = trained(crowd, source, Stacked(), 12)
+                engine = engine_for(Member(0, off, 11), [source], Stacked())
+                engine.admit([Member(1, off, 11), Member(2, with_it, 12), Member(3, with_it, 13), Member(4, off, 11)])
+                _spoil(engine, 2, math.inf)
+                engine.run(12)
+                got = {i: engine.extract(i) for i in (1, 4)}
                 want = trained([Member(0, Recipe((), setting), 11)], source, Stacked(), 12)[0]
                 assert same_bits(got[1], want), f"{kind.name} off changes bits at {rows, inputs, outputs, width, depth}"
                 assert same_bits(got[4], want), f"{kind.name} off changes bits in the last slot"
@@ -215,8 +217,7 @@ def a_sick_member_is_alone(kind: Kind) -> None:
         sick = recipe.with_setting(learning_rate=100.0, activation="relu")
         engine = engine_for(Member(0, recipe, 3), [source], Stacked())
         engine.admit([Member(1, sick, 8), Member(0, recipe, 3), Member(2, sick, 9)])
-        state = engine._live()
-        state["w"] = {k: v.index_fill(0, torch.tensor([0]), math.nan) for k, v in state["w"].items()}
+        _spoil(engine, 0, math.nan)
         engine.run(8)
         want = trained([Member(0, recipe, 3)], source, Stacked(), 8)[0]
         assert same_bits(engine.extract(0), want), f"{kind.name}: a sick neighbour changes bits"
@@ -238,6 +239,12 @@ def every_engine_agrees(kind: Kind) -> None:
                     for id in want:
                         apart = distance(want[id].w | want[id].buffers, got[id].w | got[id].buffers)
                         assert apart <= tolerance, f"{kind.name}, {name}, {optimizer}, {steps} steps: {apart:.1e}"
+
+
+def _spoil(engine: SlotEngine, slot: int, value: float) -> None:
+    """Set a member's weights to NaN or infinity."""
+    state = engine._live()
+    state["w"] = {k: v.index_fill(0, torch.tensor([slot]), value) for k, v in state["w"].items()}
 
 
 def _message(kind: Kind, values: dict[str, object]) -> str:

@@ -20,7 +20,7 @@ SMALL = 1_000
 """Rows of the small training set, or a sixth of the training rows where that is less."""
 FEWEST = 60
 MNIST_TRAIN = 60_000
-MNIST = "4fb059c5c218a959"
+MNIST = "d97bb035a61f8d22"
 """Digest of the set as published."""
 
 
@@ -123,7 +123,7 @@ def _problem(x: NDArray[np.floating], labels: NDArray[np.integer], n_train: int,
         )
     codes = torch.from_numpy(labels.astype(np.int64))
     inputs, targets = torch.from_numpy(x.astype(np.float32)), one_hot(codes, int(codes.max()) + 1)
-    content = hashlib.blake2b(digest_size=8)
+    content = hashlib.blake2s(digest_size=8)
     for part in (inputs, targets):
         content.update(part.numpy().tobytes())
     digest = content.hexdigest()

@@ -1,0 +1,148 @@
+"""The command line as a person types it: what it prints, and what it refuses."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from tauten import cli
+from tauten.errors import UsageError
+from tauten.technique import techniques
+
+SEARCH = ["search", "wine", "--trials", "3", "--epochs", "3", "--width", "8", "--depth", "1", "--threads", "1"]
+
+
+def run(*args):
+    """Exit code and what stands on both streams, through the same `main` that the command calls."""
+    outcome = CliRunner().invoke(cli.app, [str(a) for a in args])
+    if isinstance(outcome.exception, UsageError):
+        return 2, f"error: {outcome.exception}"
+    assert outcome.exception is None or isinstance(outcome.exception, SystemExit), outcome.exception
+    return outcome.exit_code, outcome.output
+
+
+@pytest.fixture
+def table(tmp_path):
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame(rng.normal(size=(60, 3)), columns=["a", "b", "c"])
+    frame["kind"] = np.where(frame.a + frame.b > 0, "yes", "no")
+    path = tmp_path / "table.csv.gz"
+    frame.to_csv(path, index=False)
+    return path
+
+
+def test_search_ends_with_a_summary_a_person_understands(tmp_path):
+    code, text = run(*SEARCH, "--techniques", "dropout", "--out", tmp_path / "run")
+    assert code == 0, text
+    assert re.search("PROVED|LIKELY|NO EVIDENCE", text)
+    for word in ("plain", "usual", "chosen", "held out", "report.html", "tauten compare wine"):
+        assert word in text
+
+
+def test_train_and_compare_on_a_file(table, tmp_path):
+    (tmp_path / "mine.toml").write_text("[setting]\nepochs = 3\nwidth = 8\n[techniques.dropout]\np = 0.3\n")
+    common = ["--target", "kind", "--threads", "1"]
+    code, text = run("train", table, "--recipe", tmp_path / "mine.toml", *common, "--out", tmp_path / "t")
+    assert code == 0, text
+    assert {p.name for p in (tmp_path / "t").iterdir()} == {"model.safetensors", "recipe.toml", "result.json"}
+    code, text = run(
+        "compare", table, "--recipe", tmp_path / "mine.toml", "--recipe", "plain", *common, "--out", tmp_path / "c"
+    )
+    assert code == 0, text
+    figures = json.loads((tmp_path / "c" / "comparison.json").read_text())
+    assert figures["differences"]["plain"].keys() >= {"mean", "low", "high", "p", "verdict"}
+    assert "plain over" in text
+
+
+def test_techniques_are_listed_and_explained():
+    code, text = run("techniques")
+    assert code == 0
+    for name in techniques():
+        assert name in text
+        code, own = run("techniques", name)
+        assert code == 0
+        assert techniques()[name].paper.split()[0] in own
+
+
+def test_a_grid_is_raced_as_given(tmp_path):
+    grid = ["--sampler", "grid", "--grid", "dropout.p=0.1,0.4", "--grid", "setting.learning_rate=0.001,0.01"]
+    code, text = run(*SEARCH[:2], "--trials", "6", *SEARCH[4:], *grid, "--out", tmp_path / "g")
+    assert code == 0, text
+    race = json.loads((tmp_path / "g" / "result.json").read_text())["race"]
+    raced = [
+        (t["techniques"]["dropout"]["p"], t["learning_rate"]) for t in race if list(t["techniques"]) == ["dropout"]
+    ]
+    assert raced == [(0.1, 0.001), (0.1, 0.01), (0.4, 0.001), (0.4, 0.01)]
+
+
+BAD = {
+    "no such file": (["search", "nosuch.csv"], "nosuch.csv"),
+    "no such column": (["search", "{table}", "--target", "knid"], "kind"),
+    "unknown technique": (["search", "wine", "--techniques", "dropuot"], "dropout"),
+    "unknown metric": (["search", "wine", "--metric", "accuracyy"], "accuracy"),
+    "metric of another task": (["search", "diabetes", "--metric", "accuracy"], "regression"),
+    "unknown sampler": (["search", "wine", "--sampler", "bayes"], "bayes"),
+    "unreadable budget": (["search", "wine", "--budget", "soon"], "soon"),
+    "no budget": (["search", "wine", "--budget", "0s"], "0"),
+    "budget and trials": (["search", "wine", "--budget", "1m", "--trials", "9"], "both"),
+    "too few trials": (["search", "wine", "--trials", "1"], "1"),
+    "learning rate": (["search", "wine", "--lr", "1e9"], "learning_rate"),
+    "epochs": (["search", "wine", "--epochs", "0"], "epochs"),
+    "batch size": (["search", "wine", "--batch-size", "-3"], "-3"),
+    "optimizer": (["search", "wine", "--optimizer", "lion"], "lion"),
+    "folds": (["search", "wine", "--folds", "many"], "many"),
+    "too many folds": (["search", "wine", "--folds", "1000"], "1000"),
+    "holdout": (["search", "wine", "--holdout", "0.9"], "0.9"),
+    "threads": (["search", "wine", "--threads", "all"], "all"),
+    "no threads": (["search", "wine", "--threads", "0"], "0"),
+    "grid without values": (["search", "wine", "--sampler", "grid"], "--grid"),
+    "grid of nothing": (["search", "wine", "--sampler", "grid", "--grid", "dropout"], "dropout"),
+    "grid of an unknown key": (["search", "wine", "--sampler", "grid", "--grid", "dropout.q=1"], "'q'"),
+    "grid out of bounds": (["search", "wine", "--sampler", "grid", "--grid", "dropout.p=7"], "7"),
+    "grid without the sampler": (["search", "wine", "--grid", "dropout.p=0.1"], "--sampler grid"),
+    "model file": (["search", "wine", "--model", "net.py:build"], "net.py"),
+    "taken folder": (["search", "wine", "--out", "{folder}"], "not empty"),
+    "no recipe file": (["train", "wine", "--recipe", "nosuch.toml"], "nosuch.toml"),
+    "broken recipe": (["train", "wine", "--recipe", "{broken}"], "TOML"),
+    "recipe out of bounds": (["train", "wine", "--recipe", "{wrong}"], "1.7"),
+    "one recipe to compare": (["compare", "wine", "--recipe", "plain"], "two"),
+    "no run to resume": (["resume", "nowhere"], "nowhere"),
+    "no such experiment": (["experiment", "dropout-mnits"], "dropout-mnist"),
+    "no such technique": (["techniques", "dropuot"], "dropout"),
+    "empty file": (["search", "{empty}"], "empty"),
+    "one class": (["search", "{single}", "--target", "kind"], "class"),
+    "text in a regression target": (["search", "{mixed}", "--target", "y", "--metric", "rmse"], ""),
+    "missing target": (["search", "{missing}", "--target", "y"], "y"),
+    "infinite target": (["search", "{infinite}", "--target", "y"], "y"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_sentence_and_exit_code_2(case, table, tmp_path, monkeypatch):
+    frame = pd.read_csv(table)
+    files = {"table": table, "folder": tmp_path / "folder"}
+    files["folder"].mkdir()
+    (files["folder"] / "keep.txt").write_text("mine")
+    for name, text in {
+        "broken": "[setting",
+        "wrong": "[techniques.dropout]\np = 1.7\n",
+        "empty": "",
+        "single": frame.assign(kind="yes").to_csv(index=False),
+        "mixed": frame.assign(y=[str(i) for i in range(59)] + ["many"]).to_csv(index=False),
+        "missing": frame.assign(y=[np.nan, *range(59)]).to_csv(index=False),
+        "infinite": frame.assign(y=[np.inf, *np.linspace(0, 1, 59)]).to_csv(index=False),
+    }.items():
+        files[name] = tmp_path / f"{name}.{'toml' if name in ('broken', 'wrong') else 'csv'}"
+        files[name].write_text(text)
+    before = sorted(p for p in tmp_path.rglob("*"))
+    monkeypatch.chdir(tmp_path)
+    args, word = BAD[case]
+    code, text = run(*(a.format(**files) for a in args))
+    assert code == 2, text
+    assert text.startswith("error: ")
+    assert word in text
+    assert "\n" not in text.strip()
+    assert sorted(p for p in tmp_path.rglob("*")) == before
