@@ -26,6 +26,12 @@ demo: install
 	@rm -rf runs/demo
 	$(BIN)/tauten search digits --budget 60s --out runs/demo
 
+## The report's test opens it in a real browser; where none can be had it is skipped, with the reason.
+.PHONY: browser
+browser:
+	@command -v chromium >/dev/null || { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq \
+	  && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || echo "no chromium to be had here"
+
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -33,10 +39,10 @@ lint: $(VENV)/.installed-test
 types: $(VENV)/.installed-test
 	$(BIN)/mypy
 
-test: lint types
+test: lint types browser
 	$(BIN)/python -m pytest -n auto
 
-test-all: lint types
+test-all: lint types browser
 	$(BIN)/python -m pytest -n auto -m 'slow or not slow'
 
 clean:

@@ -10,6 +10,7 @@ themselves move by 0.03 at the least, most by 0.1 to 1.
 """
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -35,9 +36,7 @@ class PlainMLP(nn.Module):
     def __init__(self, inputs, outputs, setting, norm):
         super().__init__()
         widths = [inputs, *[setting.width] * setting.depth]
-        self.hidden = nn.ModuleList(
-            nn.Linear(a, b, bias=not norm) for a, b in zip(widths, widths[1:], strict=False)
-        )
+        self.hidden = nn.ModuleList(nn.Linear(a, b, bias=not norm) for a, b in pairwise(widths))
         self.norms = nn.ModuleList(
             nn.BatchNorm1d(setting.width, momentum=norm.momentum) if norm else nn.Identity() for _ in self.hidden
         )
@@ -61,9 +60,7 @@ class Hooked(nn.Module):
         self.places = [m for m in module.modules() if isinstance(m, nn.GELU | nn.Tanh)]
 
     def forward(self, x, drop):
-        hooks = [
-            m.register_forward_hook(lambda _, __, out, i=i: drop(out, i)) for i, m in enumerate(self.places)
-        ]
+        hooks = [m.register_forward_hook(lambda _, __, out, i=i: drop(out, i)) for i, m in enumerate(self.places)]
         out = self.module(x)
         for hook in hooks:
             hook.remove()

@@ -54,11 +54,30 @@ def test_search_over_a_module_of_the_users_own(tmp_path):
     assert result.evidence["recipe"].keys() <= {"dropout", "weight_decay", "mixup", "early_stopping"}
     proba = result.model.predict_proba(X)
     assert proba.shape == (150, 3)
+    module = result.model.module(X)
+    with torch.no_grad():
+        plainly = torch.softmax(module(torch.from_numpy(result.model.preprocessor.transform(X))).double(), -1)
+    assert np.allclose(plainly, proba, atol=1e-6)
     again = tauten.search(X, y, model=Net, **options)
     assert np.array_equal(again.model.predict_proba(X), proba)
     from tauten.model import Model
 
     assert np.array_equal(Model.load(tmp_path / "run", Net).predict_proba(X), proba)
+
+
+def test_frozen_weights_stay_and_are_delivered():
+    X, y = load_iris(return_X_y=True)
+
+    def build():
+        net = Net()
+        net.first.requires_grad_(False)
+        return net
+
+    result = tauten.search(X, y, model=build, trials=3, setting={"epochs": 2}, threads=1, techniques="dropout")
+    delivered = result.model.delivered
+    assert "first.weight" in delivered.buffers
+    assert "last.weight" in delivered.w
+    assert torch.equal(result.model.module(X).first.weight, delivered.buffers["first.weight"])
 
 
 def test_a_model_file_is_searched_from_the_command_line(tmp_path):

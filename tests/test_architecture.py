@@ -1,4 +1,4 @@
-"""Imports go downwards, no core file names a technique, heavy parts are imported where they are needed, files stay short.
+"""Imports go downwards, no core file names a technique, heavy parts load only where needed, files stay short.
 
 Everything is read from the source with `ast`; imports inside functions count too.
 """
@@ -183,6 +183,8 @@ def test_import_is_silent_and_light():
 
 def test_training_and_race_load_no_heavy_parts():
     heavy = [m for m in HEAVY if m != "torch"]
-    code = f"import sys, tauten.population, tauten.race, tauten.journal; print([m for m in {heavy!r} if m in sys.modules])"
+    code = (
+        f"import sys, tauten.population, tauten.race, tauten.journal; print([m for m in {heavy!r} if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

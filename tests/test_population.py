@@ -98,7 +98,9 @@ def test_complete_is_advancing_to_the_end():
         assert len(slow) == 0
 
 
-@pytest.mark.parametrize(("members", "threads", "blocks"), [(1, 1, 1), (5, 4, 3), (8, 4, 4), (16, 1, 1), (17, 1, 2), (100, 4, 8)])
+@pytest.mark.parametrize(
+    ("members", "threads", "blocks"), [(1, 1, 1), (5, 4, 3), (8, 4, 4), (16, 1, 1), (17, 1, 2), (100, 4, 8)]
+)
 def test_even_blocks_share_out_evenly(members, threads, blocks):
     block = even_block(members, threads)
     assert 1 <= block <= 16

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from tauten.errors import RecipeError
 from tauten.recipe import Recipe
 from tauten.setting import Setting
-from tauten.technique import Technique, hyperparameter, techniques
 from tauten.technique import _REGISTRY as REGISTRY
+from tauten.technique import Technique, hyperparameter, techniques
 from tauten.techniques.dropout import Dropout
 from tauten.techniques.early_stopping import EarlyStopping
 from tauten.techniques.l2 import L2

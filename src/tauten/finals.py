@@ -96,7 +96,7 @@ class Finals:
         alive = [arm for arm in candidates if scored[arm.name].finite] or list(plains[:1])
         cells = np.array([list(scored[arm.name].means.values()) for arm in alive])
         choice = one_standard_error(
-            cells, np.array([len(arm.recipe.techniques) for arm in alive]), test_train_ratio=self.test_train_ratio
+            cells, [len(arm.recipe.techniques) for arm in alive], test_train_ratio=self.test_train_ratio
         )
         plain = min(
             (arm for arm in plains if scored[arm.name].finite),

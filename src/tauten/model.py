@@ -61,7 +61,8 @@ class Model:
         """Labels as text (n,) in classification, numbers (n,) in regression."""
         out = self.outputs(X)
         if self.scale is None:
-            return np.array(self.classes)[out.argmax(-1).numpy()]
+            labels: npt.NDArray[np.str_] = np.array(self.classes)[out.argmax(-1).numpy()]
+            return labels
         return self.scale.restore(out.squeeze(-1).double().numpy())
 
     def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
@@ -69,6 +70,16 @@ class Model:
         if self.scale is not None:
             raise RunError("a regression model has no class probabilities; call predict.")
         return np.asarray(torch.softmax(self.outputs(X).double(), -1))
+
+    def module(self, X: Any) -> nn.Module:
+        """Your own network with the delivered weights, ready for inference; X gives the shape of its input.
+
+        RunError where the built-in network was searched.
+        """
+        if self.build is None:
+            raise RunError("the built-in network was searched, not a module of your own; call predict.")
+        net = ModuleNet(self.build, torch.from_numpy(self.preprocessor.transform(as_frame(X)))[:2])
+        return net.load(self.delivered.w, self.delivered.buffers)
 
     def save(self, folder: str | Path) -> None:
         """Write model.safetensors: tensors, and everything else as JSON in its metadata."""

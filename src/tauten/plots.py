@@ -9,13 +9,14 @@ import matplotlib
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 Floats = npt.NDArray[np.float64]
 Row = tuple[str, str, float, float | None, float | None]
 """Label, the numbers in words, the estimate, and its interval where there is one."""
 
-WIDTH = 3.7
-"""Inches; two figures stand side by side on a desk and one fills a phone, so that type never shrinks."""
+WIDTH, NARROW = 3.7, 3.1
+"""Inches; two wide or three narrow figures stand side by side on a desk and one fills a phone: type never shrinks."""
 
 # matplotlib writes plain colours only: each stands for a CSS variable that light and dark fill in.
 INK, MUTED, RULE, PAPER = "#000001", "#000002", "#000003", "#000004"
@@ -29,7 +30,8 @@ COLOURS = {
     SECOND: ("second", "#b8500c", "#f2a265"),
     THIRD: ("third", "#6b7280", "#a3adb8"),
 }
-STYLE = {
+BEHIND = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.5}
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "tauten",
     "text.parse_math": False,
@@ -46,7 +48,9 @@ STYLE = {
     "grid.linewidth": 0.6,
     "xtick.color": MUTED,
     "ytick.color": MUTED,
-    "legend.frameon": False,
+    "legend.facecolor": PAPER,
+    "legend.edgecolor": "none",
+    "legend.fontsize": 8,
     "figure.facecolor": PAPER,
     "lines.linewidth": 1.6,
 }
@@ -55,7 +59,7 @@ STYLE = {
 def forest(rows: Sequence[Row], unit: str, limits: tuple[float, float] | None = None) -> str:
     """Gains with their intervals around zero, one row each; `limits` lets two figures share an axis."""
     with matplotlib.rc_context(STYLE):
-        figure, axes = _new(0.75 + 0.42 * len(rows))
+        figure, axes = _new(WIDTH, 0.75 + 0.42 * len(rows))
         axes.axvline(0, color=INK, linewidth=1)
         low, high = limits or forest_limits(rows)
         for i, (label, words, mean, *ends) in enumerate(rows):
@@ -63,9 +67,10 @@ def forest(rows: Sequence[Row], unit: str, limits: tuple[float, float] | None = 
                 axes.plot(ends, [i, i], color=FIRST, linewidth=2.2, solid_capstyle="butt")
                 axes.plot(ends, [i, i], color=FIRST, linestyle="", marker="|", markersize=8, markeredgewidth=1.6)
             axes.plot([mean], [i], color=FIRST, marker="o", markersize=6, markeredgecolor=PAPER)
-            axes.text(0, i - 0.34, label, transform=axes.get_yaxis_transform(), va="bottom", weight="bold")
-            axes.text(1, i - 0.34, words, transform=axes.get_yaxis_transform(), va="bottom", ha="right", color=MUTED)
-        axes.set(xlim=(low, high), ylim=(len(rows) - 0.5, -0.85), yticks=[], xlabel=f"← worse     {unit}     better →")
+            place = {"transform": axes.get_yaxis_transform(), "va": "bottom", "bbox": BEHIND}
+            axes.text(0, i - 0.34, label, weight="bold", **place)
+            axes.text(1, i - 0.34, words, ha="right", color=MUTED, **place)
+        axes.set(xlim=(low, high), ylim=(len(rows) - 0.5, -0.85), yticks=[], xlabel=f"← worse  {unit}  better →")
         axes.spines["left"].set_visible(False)
         axes.locator_params(axis="x", nbins=5)
         axes.grid(axis="x")
@@ -84,13 +89,13 @@ def curves(
     train: Sequence[float | None],
     validation: Sequence[float | None],
     names: tuple[str, str],
-    tops: tuple[float, float],
+    tops: Sequence[float],
     chosen_epoch: int | None,
     shared: bool,
 ) -> str:
     """Training and validation by epoch: in one frame with the gap shaded where they are `shared` units, else in two."""
     with matplotlib.rc_context(STYLE):
-        figure, *frames = _new(2.7 if shared else 3.9, 1 if shared else 2)
+        figure, *frames = _new(NARROW, 2.6 if shared else 3.9, 1 if shared else 2)
         first, second = frames[0], frames[-1]
         x = np.arange(1, max(len(train), len(validation)) + 1)
         for axes, own, colour, line, name in (
@@ -98,20 +103,22 @@ def curves(
             (second, validation, FIRST, "-", names[1]),
         ):
             marker = "o" if len(x) == 1 else ""
-            axes.plot(x[: len(own)], _array(own), color=colour, linestyle=line, label=name, marker=marker)
+            label = name if shared else "_"
+            axes.plot(x[: len(own)], _array(own), color=colour, linestyle=line, label=label, marker=marker)
         if shared:
             both = min(len(train), len(validation))
             axes.fill_between(
                 x[:both], _array(train)[:both], _array(validation)[:both], color=THIRD, alpha=0.25, linewidth=0,
                 label="gap",
             )  # fmt: skip
-        for axes, top in zip(frames, tops, strict=False):
+        for axes, top in zip(frames, tops, strict=True):
             if chosen_epoch is not None and chosen_epoch < len(x):
                 axes.axvline(chosen_epoch, color=MUTED, linewidth=1, linestyle=":", label=f"stops at {chosen_epoch}")
             axes.set_ylim(0, top)
             axes.grid(axis="y")
             axes.locator_params(axis="y", nbins=5)
-            axes.legend(loc="upper right", fontsize=8, borderaxespad=0)
+        if first.get_legend_handles_labels()[0]:
+            first.legend(loc="best", borderaxespad=0.2)
         first.set_ylabel("loss" if shared else names[0])
         second.set_ylabel("loss" if shared else names[1])
         second.set_xlabel("epoch")
@@ -126,7 +133,7 @@ def top(curves: Sequence[Sequence[float | None]]) -> float:
     if not known:
         return 1.0
     late = max(float(own[-1 - len(own) // 2 :].max()) for own in known)
-    return 1.08 * min(max(float(own.max()) for own in known), 2.5 * late) or 1.0
+    return 1.08 * min(max(float(own.max()) for own in known), 4 * late) or 1.0
 
 
 def scatter(
@@ -134,7 +141,7 @@ def scatter(
 ) -> str:
     """Score of each recipe; groups are (name, x, y, filled), told apart by shape and filling as well as by colour."""
     with matplotlib.rc_context(STYLE):
-        figure, axes = _new(2.9)
+        figure, axes = _new(WIDTH, 2.9)
         for name, x, y, filled in groups:
             colour, shape = (SECOND, "s") if name.startswith("plain") else (FIRST, "o")
             axes.plot(
@@ -142,19 +149,28 @@ def scatter(
                 markerfacecolor=colour if filled else PAPER, label=name,
             )  # fmt: skip
         scores = np.array([v for _, _, y, _ in groups for v in y])
-        if scores.size and scores.min() > 0 and scores.max() > 20 * scores.min():
-            axes.set_yscale("log")
         if log:
             axes.set_xscale("log")
+            _plain_ticks(axes.xaxis)
+        if scores.min() > 0 and scores.max() > 20 * scores.min():
+            axes.set_yscale("log")
+            _plain_ticks(axes.yaxis)
         axes.set(xlabel=x_label, ylabel=y_label)
         axes.grid()
-        figure.legend(loc="outside upper left", ncols=2, fontsize=8, columnspacing=1, handletextpad=0.2)
+        figure.legend(loc="outside upper left", ncols=2, columnspacing=1, handletextpad=0.2)
         return _uri(figure)
 
 
-def _new(height: float, frames: int = 1) -> tuple[Any, ...]:
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+def _new(width: float, height: float, frames: int = 1) -> tuple[Any, ...]:
+    figure = Figure(figsize=(width, height), layout="constrained")
     return figure, *np.atleast_1d(figure.subplots(frames, 1, sharex=True))
+
+
+def _plain_ticks(axis: Any) -> None:
+    """Decimal numbers at 1, 2 and 5 of each decade; powers of ten would be mathematical markup."""
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+    axis.set_minor_locator(NullLocator())
 
 
 def _array(values: Sequence[float | None]) -> Floats:

@@ -134,7 +134,8 @@ def _toml(value: Value | Iterable[float]) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        # A JSON string is a TOML basic string, but for DEL, which TOML wants escaped, and surrogate pairs, which it refuses.
+        # A JSON string is a TOML basic string, but for DEL, which TOML wants escaped; and TOML refuses the surrogate
+        # pairs by which JSON escapes what lies beyond 16 bits.
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, float | int):
         return repr(value)

@@ -92,10 +92,7 @@ def result_of(found: Found) -> Result:
         "recipe": recipe.to_dict()["techniques"],
         "setting": recipe.setting.to_dict(),
         "epochs_trained": context["epochs_trained"],
-        **{
-            arm.name: _arm(arm, finals[arm.name], found.holdout[arm.name])
-            for arm in (found.plain, found.usual, found.chosen)
-        },
+        **{arm.name: _arm(found, arm) for arm in (found.plain, found.usual, found.chosen)},
         "difference": {
             **against["plain"].to_json(),
             "against_usual": against["usual"].to_json(),
@@ -135,15 +132,19 @@ def versions() -> dict[str, str]:
     }
 
 
-def _arm(arm: Arm, finals: Mapping[str, np.ndarray], holdout: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def _arm(found: Found, arm: Arm) -> dict[str, Any]:
+    finals, holdout = found.finals[arm.name].rows, found.holdout[arm.name]
+    figures = {
+        part: {name: shown_interval(METRICS[name], own).to_json() for name, own in rows.items()}
+        for part, rows in (("finals", finals), ("holdout", holdout))
+    }
+    if found.holdout_too_small:
+        figures["holdout"] = {name: {**own, "low": None, "high": None} for name, own in figures["holdout"].items()}
     return {
         "techniques": arm.recipe.to_dict()["techniques"],
         "setting": arm.recipe.setting.to_dict(),
         "epochs_trained": arm.epochs,
-        **{
-            part: {name: shown_interval(METRICS[name], own).to_json() for name, own in rows.items()}
-            for part, rows in (("finals", finals), ("holdout", holdout))
-        },
+        **figures,
     }
 
 

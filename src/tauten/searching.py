@@ -72,6 +72,7 @@ class Found:
     gradient_evaluations: int
     seconds: dict[str, float]
     train_seconds_ratio: float
+    holdout_too_small: bool
     warnings: tuple[str, ...]
 
 
@@ -152,7 +153,7 @@ def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
     smallest = int(np.bincount(opened.y).min()) if table.classes else None
     notes = [*table.warnings, *selection.warnings]
     small = too_small(len(opened.y), smallest)
-    notes += [f"holdout: {small}"] if small else []
+    notes += [f"held-out figures are point estimates, {small}"] if small else []
     notes += [] if agreement.agrees else [agreement.sentence]
     if options.budget and plan.name == "short":
         notes.append(
@@ -162,7 +163,7 @@ def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
         table, options, main, plan, chosen, arms[1], arms[2], choice, field, scored, held_scores, decided,
         agreement, ablation, model, len(dev.y), len(opened.y), tuple(contest.racing.trials.values()),
         selection.folds, contest.racing.gradient_evaluations + trainer.gradient_evaluations,
-        clock.finish(), float(ratio), tuple(notes),
+        clock.finish(), float(ratio), bool(small), tuple(notes),
     )  # fmt: skip
 
 

@@ -168,13 +168,12 @@ def _arms(evidence: Mapping[str, Any]) -> Table:
     table = Table(title=f"{evidence['n_train']} rows for everything, {evidence['n_holdout']} held out; 95 % intervals")
     table.add_column("")
     shown = [main, *([second] if second else [])]
-    for part, words in (("finals", "fresh folds"), ("holdout", "held out")):
+    for words in ("fresh folds", "held out"):
         for name in shown:
             better = "higher" if METRICS[name].greater_is_better else "lower"
             table.add_column(f"{name}, {words}\n({better} is better)", justify="right")
-        del part
     for arm in ("plain", "usual", "chosen"):
-        cells = [_interval(evidence[arm][part][name]) for part in ("finals", "holdout") for name in shown]
+        cells = [_interval(evidence[arm][part][name], "\n") for part in ("finals", "holdout") for name in shown]
         table.add_row(Text(arm, style="bold" if arm == "chosen" else ""), *cells)
     return table
 
@@ -192,5 +191,7 @@ def _ingredients(evidence: Mapping[str, Any]) -> Table:
     return table
 
 
-def _interval(figure: Mapping[str, Any]) -> str:
-    return f"{figure['mean']:.4f} ({figure['low']:.4f} to {figure['high']:.4f})"
+def _interval(figure: Mapping[str, Any], between: str = " ") -> str:
+    if figure["low"] is None:
+        return f"{figure['mean']:.4f}"
+    return f"{figure['mean']:.4f}{between}({figure['low']:.4f} to {figure['high']:.4f})"

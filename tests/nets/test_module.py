@@ -66,7 +66,8 @@ def test_techniques_act_after_the_activations():
     out, _ = net.forward(w, buffers, EXAMPLE, Pass((technique,), draws))
     module = net.load(w, buffers)
     masks = [
-        (~Draws(torch.tensor(1), torch.tensor(0), f"step/dropout/activation/{i}").bernoulli(p, torch.zeros(4, 8))) / (1 - p)
+        (~Draws(torch.tensor(1), torch.tensor(0), f"step/dropout/activation/{i}").bernoulli(p, torch.zeros(4, 8)))
+        / (1 - p)
         for i, p in enumerate((0.5, 0.0, 0.25))
     ]
     h = torch.relu(module.first(EXAMPLE)) * masks[0]

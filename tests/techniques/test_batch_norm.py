@@ -11,9 +11,7 @@ def test_it_is_torchs_in_training_and_evaluation_over_several_steps():
     g = torch.Generator().manual_seed(0)
     members = len(MOMENTA)
     stack = BatchNorm().with_values({"momentum": torch.tensor(MOMENTA)})
-    own = {
-        k: torch.randn(members, WIDTH, generator=g).requires_grad_() for k in BatchNorm().parameters(WIDTH)
-    }
+    own = {k: torch.randn(members, WIDTH, generator=g).requires_grad_() for k in BatchNorm().parameters(WIDTH)}
     buffers = {k: v.expand(members, WIDTH) for k, v in BatchNorm().buffers(WIDTH).items()}
     references = [nn.BatchNorm1d(WIDTH, momentum=m) for m in MOMENTA]
     for i, reference in enumerate(references):
@@ -52,8 +50,6 @@ def test_one_member_without_a_stack():
 
 def test_a_batch_of_one_row_stays_finite():
     technique = BatchNorm()
-    out, buffers = technique.normalize(
-        torch.full((1, 4), 3.0), technique.parameters(4), technique.buffers(4), True
-    )
+    out, buffers = technique.normalize(torch.full((1, 4), 3.0), technique.parameters(4), technique.buffers(4), True)
     assert torch.equal(out, torch.zeros(1, 4))
     assert all(torch.isfinite(v).all() for v in buffers.values())

@@ -82,12 +82,12 @@ def test_layers_draw_different_masks():
 def test_a_list_of_the_wrong_length_is_refused_before_anything_is_placed():
     source, recipe = problem(20, 3, 2, "classification"), Recipe((Dropout(p=(0.1, 0.2, 0.3)),), small_setting(8, 2))
     engine = engine_for(Member(0, recipe, 1), [source], Stacked())
-    with pytest.raises(RecipeError, match="dropout.p has 3 values and the network has 2 hidden activations"):
+    with pytest.raises(RecipeError, match=r"dropout\.p has 3 values and the network has 2 hidden activations"):
         engine.admit([Member(0, recipe, 1)])
 
 
 def test_a_recipe_holds_one_form():
     with pytest.raises(RecipeError, match="dropout stands twice"):
         Recipe((Dropout(form="inverted"), Dropout(form="classic")))
-    with pytest.raises(RecipeError, match="dropout.form is 'both'"):
+    with pytest.raises(RecipeError, match=r"dropout\.form is 'both'"):
         Dropout(form="both")

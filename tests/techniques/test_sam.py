@@ -32,9 +32,7 @@ def test_it_is_the_two_pass_step(optimizer):
     n = len(source.train)
     for i, rho in enumerate(RHO):
         w = [starts[i][k].clone().requires_grad_() for k in NAMES]
-        reference = (
-            torch.optim.SGD(w, lr=0.02, momentum=0.9) if optimizer == "sgd" else torch.optim.Adam(w, lr=0.02)
-        )
+        reference = torch.optim.SGD(w, lr=0.02, momentum=0.9) if optimizer == "sgd" else torch.optim.Adam(w, lr=0.02)
         for step in range(STEPS):
             seed = torch.tensor(5 + i)
             order = Draws(seed, torch.tensor(step), "order").permutation(n)

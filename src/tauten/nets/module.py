@@ -76,7 +76,7 @@ class ModuleNet:
 
     def __init__(self, build: Callable[[], nn.Module], example: Tensor) -> None:
         self._build = build
-        self._module = build_checked(build)
+        self._module = _built(build, 0)
         self.mappable = not any(isinstance(m, UNSTACKABLE) for m in self._module.modules())
         self._check_buffers(example)
         self.kernels = kernels_of(self._module)
@@ -90,11 +90,12 @@ class ModuleNet:
         return twin
 
     def init(self, seeds: Sequence[int]) -> tuple[Tree, Tree]:
-        """Weights and buffers of newly built modules, stacked (M, …)."""
-        built = [_built(self._build, seed) for seed in seeds]
-        w = {k: torch.stack([dict(m.named_parameters())[k].detach() for m in built]) for k in self._names()}
-        buffers = {k: torch.stack([dict(m.named_buffers())[k] for m in built]) for k, _ in self._module.named_buffers()}
-        return w, buffers
+        """Weights and buffers of newly built modules, stacked (M, …); frozen weights travel with the buffers."""
+        built = [dict(_tensors(_built(self._build, seed))) for seed in seeds]
+        stacked = {name: torch.stack([tensors[name].detach() for tensors in built]) for name in built[0]}
+        trained = {k for k, p in self._module.named_parameters() if p.requires_grad}
+        w = {k: v for k, v in stacked.items() if k in trained}
+        return w, {k: v for k, v in stacked.items() if k not in trained}
 
     def forward(self, w: Tree, buffers: Tree, x: Tensor, at: Pass) -> tuple[Tensor, Tree]:
         """One member's outputs (B, K), and its buffers after this pass."""
@@ -114,12 +115,11 @@ class ModuleNet:
 
     def load(self, w: Tree, buffers: Tree) -> nn.Module:
         """A module of the user's class with these weights."""
-        module = build_checked(self._build)
-        module.load_state_dict({**w, **buffers})
+        module = _built(self._build, 0)
+        with torch.no_grad():
+            for name, tensor in _tensors(module):
+                tensor.copy_({**w, **buffers}[name])
         return module.eval()
-
-    def _names(self) -> list[str]:
-        return [k for k, p in self._module.named_parameters() if p.requires_grad]
 
     def _check_buffers(self, example: Tensor) -> None:
         for name, module in self._module.named_modules():
@@ -167,6 +167,10 @@ def build_checked(build: Callable[[], nn.Module]) -> nn.Module:
     if not isinstance(module, nn.Module):
         raise ModelError(f"build() returned {type(module).__name__}; it must return a torch.nn.Module.")
     return module
+
+
+def _tensors(module: nn.Module) -> list[tuple[str, Tensor]]:
+    return [*module.named_parameters(), *module.named_buffers()]
 
 
 def _built(build: Callable[[], nn.Module], seed: int) -> nn.Module:
