@@ -30,14 +30,14 @@ optim
 nets
 engines
 population
-race sampler journal unrecorded
+race sampler journal unrecorded speed
 evidence
 options
 folds model
 cells
 racing finals
 contest
-searching search
+searching
 plots report
 result measure
 show

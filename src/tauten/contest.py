@@ -16,6 +16,7 @@ from tauten.racing import Racing, Standing, Trial
 from tauten.recipe import Recipe
 from tauten.sampler import Sampler, Space, make_sampler
 from tauten.setting import Setting
+from tauten.speed import gradients_a_second
 from tauten.technique import Technique, technique
 from tauten.unrecorded import Recorder
 
@@ -39,35 +40,47 @@ class Contest:
     """One search's race: built from options, run against a budget, and read out as a field of finalists."""
 
     def __init__(self, options: Options, development: Development, builder: Builder, metric: Metric) -> None:
-        self.options, self._builder = options, builder
+        self.options, self._builder, self._metric = options, builder, metric
         splits = development.partition("race", options.seed)
         self.folds = [development.fold(split) for split in splits]
-        self.setting = options.setting_for(len(splits[0].train))
-        task = development.table.task
-        kinds = options.kinds(task, builder.module is None)
-        self._usual = usual(self.setting)
-        space = Space(self.setting, kinds, options.tuned())
-        recipes: Sampler | None = make_sampler(options.sampler, space, options.seed, options.grid)
-        plain = None
+        self._full, self._short = plans(len(self.folds))
+        self._kinds = options.kinds(development.table.task, builder.module is None)
+        self._speed, self._asked = 1.0, (0.0, 0)
+        self.notes: list[str] = []
+        self._set_up(options.setting_for(len(splits[0].train)))
+
+    def _set_up(self, setting: Setting) -> None:
+        options, kinds = self.options, self._kinds
+        self.setting = setting
+        space = Space(setting, kinds, options.tuned())
+        recipes = make_sampler(options.sampler, space, options.seed, options.grid)
+        plain: Sampler | None = None
         if space.tuned and options.sampler != "grid":
             plain = make_sampler(options.sampler, space.plain(), options.seed + 1)
-        singles = [] if options.sampler == "grid" else [Recipe((kind(),), self.setting) for kind in kinds]
+        singles = [] if options.sampler == "grid" else [Recipe((kind(),), setting) for kind in kinds]
         queues = {
-            "plain": [(Recipe((), self.setting), True)],
-            "recipes": [(self._usual, True), *((r, False) for r in singles)],
+            "plain": [(Recipe((), setting), True)],
+            "recipes": [(usual(setting), True), *((r, False) for r in singles)],
         }
-        race = Race(ladder(self.setting.epochs, len(self.folds)))
-        samplers = {"plain": plain, "recipes": recipes}
         self.racing = Racing(
-            race, queues, samplers, self.folds, metric, self.setting.epochs, options.seed, options.trials
+            Race(ladder(setting.epochs, len(self.folds))),
+            queues,
+            {"plain": plain, "recipes": recipes},
+            self.folds,
+            self._metric,
+            setting.epochs,
+            options.seed,
+            options.trials,
         )
-        self._measured_from = (0.0, 0)
-        self._full, self._short = plans(len(self.folds))
 
     def run(self, journal: Recorder, watch: Callable[[Standing], None]) -> Plan:
         """Race until the budget leaves just what the finals need; returns the plan of the finals."""
+        if self.options.budget is not None:
+            self._speed = float(journal.once("speed", self._measure))
+            if "epochs" not in self.options.setting:
+                self._shorten(self._speed * self.options.budget)
         self.racing.run(self._builder, journal, self.options.threads, lambda _: self._over(journal), watch)
-        name = journal.once("plan", lambda: self._plan(journal.seconds_used).name)
+        name = journal.once("plan", lambda: self._plan().name)
         return self._full if name == self._full.name else self._short
 
     def field(self) -> Field:
@@ -82,31 +95,46 @@ class Contest:
         arms = {name: Arm(name, t.recipe, t.duration()) for name, t in trials.items()}
         return Field([arms[n] for n in named], [arms[n] for n in named_plains], arms["usual"], trials)
 
+    def _shorten(self, affordable: float) -> None:
+        """A shorter full length where even the short plan of finals would take more than half of the budget."""
+        trainings = self._short.trainings(len(self.folds), CANDIDATES + PLAINS + 1, 3)
+        epoch = self._cost(Recipe((), self.setting)) / self.setting.epochs
+        epochs = max(2, int(affordable / 2 / trainings / epoch))
+        if epochs < self.setting.epochs:
+            self.notes.append(
+                f"the budget allows {epochs} epochs as the full length, where {self.setting.epochs} would be taken; "
+                "give more time, or --epochs."
+            )
+            self._set_up(Setting.from_dict({**self.setting.to_dict(), "epochs": epochs}))
+
     def _over(self, journal: Recorder) -> bool:
         budget = self.options.budget
         if budget is None:
             return False
-        seconds = journal.seconds_used
-        if not self.racing.finalists(1, "recipes"):
-            # Speed is measured from here on: what comes before is a machine warming up.
-            self._measured_from = (seconds, self.racing.gradient_evaluations)
-            return False
-        return seconds + self._seconds_of(self._plan(seconds), seconds) >= 0.97 * budget
+        seconds, done = journal.seconds_used, self.racing.gradient_evaluations
+        round_seconds, round_work = seconds - self._asked[0], done - self._asked[1]
+        if self._asked[1]:
+            # A running mean over rounds; the first is left out, in which a machine warms up.
+            self._speed = 0.8 * self._speed + 0.2 * round_work / max(round_seconds, 1e-3)
+        self._asked = (seconds, done)
+        return seconds + round_seconds / 2 + self._seconds_of(self._plan()) >= 0.97 * budget
 
-    def _plan(self, seconds: float) -> Plan:
+    def _measure(self) -> float:
+        recipe = usual(self.setting)
+        return gradients_a_second(self._builder, self.folds[0].source, recipe, self.options.threads, 8)
+
+    def _plan(self) -> Plan:
         budget = self.options.budget
-        if budget is None or self._seconds_of(self._full, seconds) <= FULL_SHARE * budget:
+        if budget is None or self._seconds_of(self._full) <= FULL_SHARE * budget:
             return self._full
         return self._short
 
-    def _seconds_of(self, plan: Plan, seconds: float) -> float:
-        """What the finals will take, at the speed of the race so far; nothing where no speed is known."""
-        begin, done = self._measured_from
+    def _seconds_of(self, plan: Plan) -> float:
+        """What the finals will take, at the speed of the race so far."""
         leaders = self.racing.finalists(CANDIDATES, "recipes")
         cost = fmean(self._cost(t.recipe) for t in leaders) if leaders else self._cost(Recipe((), self.setting))
         ingredients = max((len(t.recipe.techniques) for t in leaders), default=3)
-        trainings = plan.trainings(len(self.folds), CANDIDATES + PLAINS + 1, ingredients)
-        return trainings * cost * (seconds - begin) / max(self.racing.gradient_evaluations - done, 1)
+        return plan.trainings(len(self.folds), CANDIDATES + PLAINS + 1, ingredients) * cost / self._speed
 
     def _cost(self, recipe: Recipe) -> float:
         group = Group.of(Member(0, recipe, 0), self.folds[0].source)

@@ -42,8 +42,11 @@ class Model:
     build: Callable[[], nn.Module] | None = None
 
     def outputs(self, X: Any) -> Tensor:
-        """Raw network outputs (n, K): logits, or standardized numbers."""
-        x = torch.from_numpy(self.preprocessor.transform(as_frame(X)))
+        """Raw network outputs (n, K) for a table: logits, or standardized numbers."""
+        return self.forward(torch.from_numpy(self.preprocessor.transform(as_frame(X))))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Raw network outputs (n, K) for preprocessed inputs (n, d)."""
         net = self._net(x)
         w, buffers = (net.padded(tree) for tree in (self.delivered.w, self.delivered.buffers))
         techniques = []

@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 import numpy.typing as npt
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
@@ -17,6 +18,8 @@ Row = tuple[str, str, float, float | None, float | None]
 
 WIDTH, NARROW = 3.7, 3.1
 """Inches; two wide or three narrow figures stand side by side on a desk and one fills a phone: type never shrinks."""
+
+LABEL = 21
 
 # matplotlib writes plain colours only: each stands for a CSS variable that light and dark fill in.
 INK, MUTED, RULE, PAPER = "#000001", "#000002", "#000003", "#000004"
@@ -67,14 +70,23 @@ def forest(rows: Sequence[Row], unit: str, limits: tuple[float, float] | None = 
                 axes.plot(ends, [i, i], color=FIRST, linewidth=2.2, solid_capstyle="butt")
                 axes.plot(ends, [i, i], color=FIRST, linestyle="", marker="|", markersize=8, markeredgewidth=1.6)
             axes.plot([mean], [i], color=FIRST, marker="o", markersize=6, markeredgecolor=PAPER)
-            place = {"transform": axes.get_yaxis_transform(), "va": "bottom", "bbox": BEHIND}
-            axes.text(0, i - 0.34, label, weight="bold", **place)
+            place = {"transform": axes.get_yaxis_transform(), "va": "bottom", "bbox": BEHIND, "in_layout": False}
+            axes.text(0, i - 0.34, shorten(label), weight="bold", **place)
             axes.text(1, i - 0.34, words, ha="right", color=MUTED, **place)
-        axes.set(xlim=(low, high), ylim=(len(rows) - 0.5, -0.85), yticks=[], xlabel=f"← worse  {unit}  better →")
+        axes.set(xlim=(low, high), ylim=(len(rows) - 0.5, -0.85), yticks=[], xlabel=f"← worse · {unit} · better →")
         axes.spines["left"].set_visible(False)
         axes.locator_params(axis="x", nbins=5)
         axes.grid(axis="x")
         return _uri(figure)
+
+
+def shorten(label: str) -> str:
+    """A label that leaves room for the numbers beside it.
+
+    >>> shorten("dropout"), shorten("a_technique_of_an_unusually_long_name")
+    ('dropout', 'a_technique_of_an_un…')
+    """
+    return label if len(label) <= LABEL else label[: LABEL - 1] + "…"
 
 
 def forest_limits(rows: Sequence[Row]) -> tuple[float, float]:
@@ -185,7 +197,10 @@ def _finite(values: Sequence[float | None]) -> Floats:
 
 def _uri(figure: Figure) -> str:
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    metadata: dict[str, Any] = {"Date": None, "Creator": None, "Format": None, "Type": None}
+    # `savefig` would draw twice and look at every figure as if it were pixels first.
+    canvas: Any = FigureCanvasSVG(figure)
+    canvas.print_svg(buffer, metadata=metadata)
     svg = buffer.getvalue()
     for colour, (name, _, _) in COLOURS.items():
         svg = svg.replace(colour, f"var(--{name})")

@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+import torch
 from torch import nn
 
 from tauten.cells import Arm, Trainer
@@ -23,6 +24,7 @@ from tauten.model import Model
 from tauten.options import Options
 from tauten.population import Builder, Population, even_block
 from tauten.racing import Standing, Trial
+from tauten.speed import gradients_a_second
 from tauten.split import Sealed, holdout, selection_plan
 from tauten.unrecorded import Recorder
 
@@ -151,7 +153,7 @@ def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
     agreement = holdout_agrees(finals_difference, held_difference)
     ratio = journal.once("seconds ratio", lambda: _seconds_ratio(builder, whole, chosen, plain))
     smallest = int(np.bincount(opened.y).min()) if table.classes else None
-    notes = [*table.warnings, *selection.warnings]
+    notes = [*table.warnings, *selection.warnings, *contest.notes]
     small = too_small(len(opened.y), smallest)
     notes += [f"held-out figures are point estimates, {small}"] if small else []
     notes += [] if agreement.agrees else [agreement.sentence]
@@ -240,23 +242,19 @@ def _held(
 ) -> dict[str, np.ndarray]:
     """Contributions (rows, seeds) on the holdout by metric."""
     targets, unit = encode(opened, whole.scale), whole.scale.std if whole.scale else 1.0
+    inputs = torch.from_numpy(whole.preprocessor.transform(opened.frame))
     outputs = [
-        dataclasses.replace(model, recipe=arm.recipe, delivered=delivered[arm.name, s]).outputs(opened.frame)
+        dataclasses.replace(model, recipe=arm.recipe, delivered=delivered[arm.name, s]).forward(inputs)
         for s in range(plan.holdout_seeds)
     ]
     return {m.name: np.stack([m.contributions(out, targets, unit) for out in outputs], 1) for m in metrics}
 
 
 def _seconds_ratio(builder: Builder, whole: Fold, chosen: Arm, plain: Arm, repeats: int = 3) -> float:
-    """Median time of training the chosen arm over plain's, a few epochs of four members each, scaled to full length."""
-    import time
+    """Median time of training the chosen arm over plain's, from a few batches of eight members on one thread."""
 
     def seconds(arm: Arm) -> float:
-        with Population(builder, [whole.source], 1) as population:
-            population.enter([Member(i, arm.recipe, i, 0, arm.epochs) for i in range(4)])
-            population.advance()
-            begin = time.perf_counter()
-            population.advance()
-            return (time.perf_counter() - begin) * arm.epochs
+        passes = max((t.passes for t in arm.recipe.techniques), default=1)
+        return arm.epochs * passes / gradients_a_second(builder, whole.source, arm.recipe, 1, 8)
 
     return float(np.median([seconds(chosen) / seconds(plain) for _ in range(repeats)]))

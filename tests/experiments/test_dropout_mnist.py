@@ -270,12 +270,18 @@ def test_the_reading_says_what_the_intervals_say() -> None:
         made_row("usual", 1_000, 30, 10, bad, good),
     ]
     sentence = reading(rows)
-    assert "on 60,000 rows after 5 epochs there is no difference in test error beyond chance (50.00 % plain" in sentence
     assert (
-        "after 30 epochs dropout lowers the test error (40.00 % plain, 0.00 % dropout, gain +40.00 points" in sentence
+        "on 60,000 rows after 5 epochs (10 seeds) dropout makes no difference beyond chance to the test error "
+        "(50.00 % plain, 50.00 % dropout, gain +0.00 points, +0.00 to +0.00) and makes no difference "
+        "beyond chance to the log loss (gain +0.0000" in sentence
     )
-    assert "on 1,000 rows after 30 epochs dropout raises the test error" in sentence
-    assert "the honest split answers otherwise for 60,000 rows and 5 epochs;" in sentence
+    assert (
+        "after 30 epochs (4 seeds) dropout lowers the test error (40.00 % plain, 0.00 % dropout, gain +40" in sentence
+    )
+    assert "on 1,000 rows after 30 epochs (10 seeds) dropout raises the test error" in sentence
+    assert "answers otherwise for the test error on 60,000 rows after 5 epochs (gain +40.00 points" in sentence
+    assert "rows after 30 epochs (gain" not in sentence
+    assert "gives the same answers" in reading(rows[2:4])
     assert sentence.count(". ") == 0
     assert "rows with 4 instead of 10 seeds have fewer" in table(rows, "note")
     assert "instead of" not in table(rows[:2], "note")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from tauten.experiments.arms import ARMS
@@ -56,4 +57,5 @@ def _panel(axis: Axes, curves: Mapping[str, NDArray[np.float64]]) -> None:
             epochs, means[place] - spread, means[place] + spread, color=COLOURS[place], alpha=0.3, linewidth=0
         )
     axis.fill_between(epochs, means["train"], means["validation"], color="0.85", label="gap", linewidth=0, zorder=0)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.spines[["top", "right"]].set_visible(False)

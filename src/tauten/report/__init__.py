@@ -93,8 +93,9 @@ def _standing(difference: Json) -> str:
 
 def _small_holdout(e: Json) -> bool:
     """True where the holdout's figures are points only: too few rows, or too few of a class."""
-    notes = [e["difference"]["holdout"]["note"], *(str(w).removeprefix("holdout: ") for w in e["warnings"])]
-    return any(note.startswith("too small") for note in notes)
+    own = [e[arm]["holdout"][e["metric"]] for arm in ARMS]
+    pointed = any(known(figure["mean"]) and not known(figure["low"]) for figure in own)
+    return pointed or e["difference"]["holdout"]["note"].startswith("too small")
 
 
 def _tables(e: Json) -> list[dict[str, Any]]:
@@ -130,7 +131,7 @@ def _technique(name: str, values: Json, e: Json) -> dict[str, Any]:
 
     try:
         kind = technique(name)
-        does, paper = (kind.__doc__ or "").partition("\n")[0], kind.paper
+        does, paper = (kind.__doc__ or "").partition("\n")[0].replace("`", ""), kind.paper
     except RecipeError:
         does, paper = "It comes from a package that is not installed where this page was written.", ""
     found = next((own for own in e["ablation"] if own["technique"] == name), None)

@@ -14,7 +14,7 @@ def figures(e: Json, names: Names, small_holdout: bool) -> dict[str, Any]:
     headline = [
         _row("over plain", d, "mean", places),
         _row("over usual", d["against_usual"], "mean", places),
-        _row("over plain, on the holdout", d["holdout"], "mean", places, small_holdout),
+        _row("over plain (holdout)", d["holdout"], "mean", places, small_holdout),
     ]
     kinds = ("without", "alone")
     places = places_for(own[kind] for own in e["ablation"] for kind in kinds)

@@ -1,0 +1,21 @@
+"""How fast this machine trains a recipe on this problem, measured on a few batches."""
+
+import dataclasses
+import time
+
+from tauten.member import Member, Source
+from tauten.population import Builder, Population
+from tauten.recipe import Recipe
+
+BATCHES = 12
+
+
+def gradients_a_second(builder: Builder, source: Source, recipe: Recipe, threads: int, members: int) -> float:
+    """Gradient evaluations a second with so many members on each thread; a second gradient of a step counts."""
+    few = dataclasses.replace(source, train=source.train[: BATCHES * recipe.setting.batch_size])
+    with Population(builder, [few], threads, members) as population:
+        population.enter([Member(i, recipe, i, 0, 2) for i in range(threads * members)])
+        population.advance()
+        begin, done = time.perf_counter(), population.gradient_evaluations
+        population.advance()
+        return (population.gradient_evaluations - done) / (time.perf_counter() - begin)
