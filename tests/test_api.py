@@ -28,12 +28,16 @@ class Net(nn.Module):
 
 def test_compare_pairs_recipes_and_finds_no_difference_between_equals():
     X, y = load_iris(return_X_y=True)
-    same = tauten.Recipe((Dropout(p=0.3),), SETTING)
-    recipes = {"a": same, "b": same, "plain": tauten.Recipe((), SETTING)}
+    twin = tauten.Recipe((Dropout(p=0.3),), SETTING)
+    recipes = {"a": twin, "b": twin, "plain": tauten.Recipe((), SETTING)}
     figures = tauten.compare(X, y, recipes=recipes, threads=1).to_json()
-    assert figures["differences"]["b"]["mean"] == 0
-    assert figures["differences"]["b"]["verdict"] == "no evidence"
-    assert figures["differences"]["plain"]["mean"] != 0
+    a, b = figures["differences"]["a"], figures["differences"]["b"]
+    assert a == b
+    assert a["over"] == "plain"
+    assert a["mean"] != 0
+    del recipes["plain"]
+    same = tauten.compare(X, y, recipes=recipes, threads=1).to_json()["differences"]["b"]
+    assert (same["mean"], same["verdict"], same["over"]) == (0, "no evidence", "a")
     assert figures["recipes"]["a"]["scores"] == figures["recipes"]["b"]["scores"]
 
 

@@ -53,8 +53,8 @@ def test_train_and_compare_on_a_file(table, tmp_path):
     )
     assert code == 0, text
     figures = json.loads((tmp_path / "c" / "comparison.json").read_text())
-    assert figures["differences"]["plain"].keys() >= {"mean", "low", "high", "p", "verdict"}
-    assert "plain over" in text
+    assert figures["differences"][str(tmp_path / "mine.toml")].keys() >= {"mean", "low", "high", "p", "verdict"}
+    assert "over plain" in text
 
 
 def test_techniques_are_listed_and_explained():

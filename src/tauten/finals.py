@@ -114,10 +114,12 @@ class Finals:
         arms = [arm for pair in pairs.values() for arm in pair]
         own = self.scores("finals B", arms, plan.ablation)
 
+        shown, sign = self._metrics[self._main].shown, -1 if self._metrics[self._main].greater_is_better else 1
+
         def gains(better: str, worse: str) -> Floats:
             a, b = ((own.get(name) or scored[name]).means for name in (worse, better))
             keys = sorted(own[arms[0].name].means)
-            return np.array([a[key] - b[key] for key in keys])
+            return np.array([sign * (shown(a[key]) - shown(b[key])) for key in keys])
 
         rows = [
             (name, gains("chosen", without.name), gains(alone.name, "plain"))

@@ -33,7 +33,7 @@ REPLICATES = 10
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Measured:
-    """Cross-validated figures of named recipes, all on the same folds and seeds, and gains over the first."""
+    """Cross-validated figures of named recipes, on the same folds and seeds; gains over plain, or the first."""
 
     metric: Metric
     arms: tuple[Arm, ...]
@@ -45,7 +45,8 @@ class Measured:
 
     def to_json(self) -> dict[str, Any]:
         """Figures and pairwise differences as plain values."""
-        main, first = self.metric, self.arms[0].name
+        main = self.metric
+        first = next((arm.name for arm in self.arms if arm.name == "plain"), self.arms[0].name)
         own = {arm.name: self.scores[arm.name].rows for arm in self.arms}
         differences = {
             name: shown_difference(main, own[first][main.name], rows[main.name])

@@ -85,7 +85,10 @@ def result_of(found: Found) -> Result:
     evidence = {
         "schema": SCHEMA,
         "source": table.name,
+        "target": table.target,
         "task": table.task,
+        "classes": len(table.classes),
+        "network": context["network"],
         "metric": main.name,
         "greater_is_better": main.greater_is_better,
         "verdict": found.verdict.to_json(),

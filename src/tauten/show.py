@@ -1,7 +1,9 @@
 """What a person sees in the terminal: live progress, and summaries at the end."""
 
+import shlex
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -106,10 +108,12 @@ def summary(console: Console, evidence: Mapping[str, Any], folder: Path, source:
         f"{evidence['gradient_evaluations']:,} gradient evaluations.",
         highlight=False,
     )
-    console.print(f"Report: {folder}/report.html   Recipe: {folder}/recipe.toml   Figures: {folder}/result.json")
+    said = partial(console.print, highlight=False, soft_wrap=True, markup=False)
+    said(f"Report: {folder}/report.html   Recipe: {folder}/recipe.toml   Figures: {folder}/result.json")
     console.print("Next:", style="bold")
-    console.print(f"  tauten compare {source} --recipe {folder}/recipe.toml --recipe plain", highlight=False)
-    console.print(f'  in your own loop: tauten.Recipe.load("{folder}/recipe.toml").attach(model)', highlight=False)
+    target = f" --target {shlex.quote(evidence['target'])}" if Path(source).suffix else ""
+    said(f"  tauten compare {shlex.quote(source)}{target} --recipe {folder}/recipe.toml --recipe plain")
+    said(f'  in your own loop: tauten.Recipe.load("{folder}/recipe.toml").attach(model, …)')
 
 
 def measured(console: Console, figures: Mapping[str, Any]) -> None:

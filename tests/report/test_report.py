@@ -226,10 +226,10 @@ def test_each_technique_is_explained_with_its_gains(evidence: Evidence) -> None:
     assert "package that is not installed" in page
 
 
-def test_changed_targets_are_named(evidence: Evidence) -> None:
-    assert "on changed targets" not in Page(render(evidence)).text
+def test_changed_batches_are_named(evidence: Evidence) -> None:
+    assert "on changed batches" not in Page(render(evidence)).text
     evidence["chosen"]["techniques"] = {"mixup": {"alpha": 0.2}}
-    assert "under mixup on changed targets" in Page(render(evidence)).text
+    assert "under mixup on changed batches" in Page(render(evidence)).text
 
 
 def test_only_log_loss_shows_a_gap(evidence: Evidence, regression: Evidence) -> None:

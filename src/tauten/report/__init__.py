@@ -2,7 +2,7 @@
 
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -22,7 +22,9 @@ from tauten.report.words import (
     value,
 )
 
-CHANGED_TARGETS = ("label_smoothing", "mixup")
+if TYPE_CHECKING:
+    from tauten.technique import Technique
+
 PHASES = {
     "race": "many recipes trained, weak ones dropped early",
     "finals A": "the leaders on fresh folds and seeds; this chose the recipe",
@@ -69,7 +71,7 @@ def _view(e: Json) -> dict[str, Any]:
         "tables": _tables(e),
         "settings": _settings(e),
         "techniques": [_technique(name, own, e) for name, own in e["chosen"]["techniques"].items()],
-        "changed_targets": [t for t in CHANGED_TARGETS if any(t in e[arm]["techniques"] for arm in ARMS)],
+        "changed_batches": sorted(t for t in set().union(*(e[a]["techniques"] for a in ARMS)) if _changes_batches(t)),
         "race": _race(e),
         "phases": _phases(e["seconds"]),
         "warnings": [str(w) for w in e["warnings"]],
@@ -77,6 +79,21 @@ def _view(e: Json) -> dict[str, Any]:
         "source": shlex.quote(e["source"]),
         "figures": figures(e, names, small),
     }
+
+
+def _kind(name: str) -> "type[Technique] | None":
+    # The catalogue loads torch, which nothing else here needs.
+    from tauten.technique import technique
+
+    try:
+        return technique(name)
+    except RecipeError:
+        return None
+
+
+def _changes_batches(name: str) -> bool:
+    kind = _kind(name)
+    return kind is not None and "batch" in kind.hooks
 
 
 def _standing(difference: Json) -> str:
@@ -126,14 +143,10 @@ def _settings(e: Json) -> list[dict[str, Any]]:
 
 def _technique(name: str, values: Json, e: Json) -> dict[str, Any]:
     """A technique's card: what it does, where it comes from, its values, and what it gains."""
-    # The catalogue loads torch, which nothing else here needs.
-    from tauten.technique import technique
-
-    try:
-        kind = technique(name)
+    kind = _kind(name)
+    does, paper = "It comes from a package that is not installed where this page was written.", ""
+    if kind:
         does, paper = (kind.__doc__ or "").partition("\n")[0].replace("`", ""), kind.paper
-    except RecipeError:
-        does, paper = "It comes from a package that is not installed where this page was written.", ""
     found = next((own for own in e["ablation"] if own["technique"] == name), None)
     kinds = {"without": "With it instead of without it", "alone": "Alone on plain"} if found else {}
     gains = [(words, found[key], _effect(found[key])) for key, words in kinds.items()] if found else []

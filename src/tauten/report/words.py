@@ -24,7 +24,7 @@ class Names:
     """What the chosen metric is called where its figure stands, and where single rows' contributions are averaged.
 
     The race and its curves hold raw means, lower is better: errors for accuracy, squares for RMSE. The ablation's gains
-    are differences of the same means, which for accuracy is a gain in accuracy, and for RMSE one in MSE.
+    are in the metric itself.
     """
 
     metric: str
@@ -38,7 +38,7 @@ class Names:
         name = METRICS.get(metric, metric)
         raw = {"accuracy": "error rate", "balanced_accuracy": "balanced error rate", "rmse": "MSE"}.get(metric, name)
         # Only cross-entropy is what both curves measure; elsewhere a gap between them would have no meaning.
-        return cls(name, raw, "MSE" if metric == "rmse" else name, metric == "log_loss")
+        return cls(name, raw, name, metric == "log_loss")
 
 
 def number(x: float | None, places: int | None = None, sign: bool = False) -> str:
