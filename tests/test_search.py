@@ -188,6 +188,13 @@ def test_bad_input_is_refused_before_anything_is_written(call, error, words, tmp
     assert "\n" not in str(caught.value)
 
 
+def test_a_diverging_plain_is_said_in_a_sentence():
+    with pytest.raises(OptionError, match="plain training diverged at learning rate 100 with sgd"):
+        tauten.search(
+            "diabetes", trials=4, setting={"optimizer": "sgd", "learning_rate": 100.0, "epochs": 2}, threads=1
+        )
+
+
 def test_a_folder_with_a_run_is_not_overwritten(finished):
     folder, _ = finished
     before = (folder / NAME).read_bytes()

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from statistics import fmean
 
 from tauten.cells import Arm
+from tauten.errors import OptionError
 from tauten.finals import Plan, plans
 from tauten.folds import Development
 from tauten.member import Group, Member
@@ -87,8 +88,10 @@ class Contest:
         """Who goes into the finals: the best recipes and plain settings, and usual."""
         racing = self.racing
         recipes = [t for t in racing.finalists(len(racing.trials), "recipes") if t.recipe.techniques][:CANDIDATES]
-        plains = racing.finalists(PLAINS, "plain") or racing.entered("plain")[:1]
-        usual_trial = racing.entered("recipes")[0]
+        plains, usual_trial = racing.finalists(PLAINS, "plain"), racing.entered("recipes")[0]
+        healthy = {t.recipe.key for t in racing.finalists(len(racing.trials), "recipes")}
+        if not plains or usual_trial.recipe.key not in healthy:
+            raise diverged("usual" if plains else "plain", self.setting)
         named = {f"candidate {i + 1}": t for i, t in enumerate(recipes or [usual_trial])}
         named_plains = {f"plain {i + 1}": t for i, t in enumerate(plains)}
         trials = {**named, **named_plains, "usual": usual_trial}
@@ -139,6 +142,14 @@ class Contest:
     def _cost(self, recipe: Recipe) -> float:
         group = Group.of(Member(0, recipe, 0), self.folds[0].source)
         return group.epoch_steps * group.passes * recipe.setting.epochs
+
+
+def diverged(arm: str, setting: Setting) -> OptionError:
+    """What to say where an arm that every claim needs could not be trained."""
+    return OptionError(
+        f"{arm} training diverged at learning rate {setting.learning_rate:g} with {setting.optimizer}; give a lower "
+        "learning rate, or leave it out to have it tuned."
+    )
 
 
 def usual(setting: Setting) -> Recipe:

@@ -143,7 +143,7 @@ class Racing:
         return [t for t in self.trials.values() if t.lane == lane]
 
     def finalists(self, k: int, lane: str) -> list[Trial]:
-        """The best trials of a lane, unlike recipes only."""
+        """The best trials of a lane that are not sick, each recipe once."""
         chosen: dict[str, Trial] = {}
         for id in self.race.finalists(len(self.trials), lane):
             chosen.setdefault(self.trials[id].recipe.key, self.trials[id])

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from tauten.cells import Arm, Trainer
-from tauten.contest import Contest, Field
+from tauten.contest import Contest, Field, diverged
 from tauten.data import Table
 from tauten.draws import derive_seed
 from tauten.evidence import Agreement, Choice, Difference, Ingredient, Verdict, holdout_agrees, too_small, verdict
@@ -126,6 +126,13 @@ def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
     arms = [chosen, plain, dataclasses.replace(field.usual, name="usual")]
     clock.begin("finals B")
     scored = finals.scores("finals B", arms, plan.finals_b)
+    for arm in arms[1:]:
+        if not scored[arm.name].finite:
+            raise diverged(arm.name, arm.recipe.setting)
+    if not scored["chosen"].finite:
+        contest.notes.append(f"the best candidate ({' + '.join(chosen.recipe.names)}) diverged in the finals.")
+        chosen = arms[0] = dataclasses.replace(plain, name="chosen")
+        scored = {**scored, "chosen": scored["plain"]}
     decided = _verdict(main, scored)
     clock.begin("ablation")
     pairs = _ingredients(chosen, plain, field)
