@@ -16,7 +16,7 @@ import tauten.attach
 from tauten.attach import Attached
 from tauten.draws import Draws
 from tauten.engines.single import Single
-from tauten.engines.slots import SlotEngine
+from tauten.engines.slots import Resident, SlotEngine
 from tauten.errors import DataError, ModelError, OptionError, RecipeError, UsageError
 from tauten.member import Group, Member, Source, one_hot
 from tauten.nets.module import ModuleNet
@@ -121,7 +121,7 @@ def test_weights_are_those_of_a_population_member(case: str) -> None:
     member = Member(0, recipe, SEED)
     net = ModuleNet(lambda: Net(norm=norm), x[:2])
     group = Group.of(member, source)
-    engine = SlotEngine(group, net, [source], Single(), 1)
+    engine = SlotEngine(group, net, Resident([source]), Single(), 1)
     engine.admit([member])
 
     model = Net(norm=norm)

@@ -4,8 +4,9 @@ from torch import nn
 
 from tauten.errors import OptionError, RecipeError
 from tauten.member import Group, Member, Source, one_hot
-from tauten.population import Builder, Population, even_block
+from tauten.population import Builder, Population
 from tauten.recipe import Recipe
+from tauten.setting import Setting
 from tauten.techniques.batch_norm import BatchNorm
 from tauten.techniques.dropout import Dropout
 from tauten.techniques.early_stopping import EarlyStopping
@@ -99,12 +100,13 @@ def test_complete_is_advancing_to_the_end():
 
 
 @pytest.mark.parametrize(
-    ("members", "threads", "blocks"), [(1, 1, 1), (5, 4, 3), (8, 4, 4), (16, 1, 1), (17, 1, 2), (100, 4, 8)]
+    ("width", "members", "threads", "slots"),
+    [(16, 4, 4, 32), (16, 60, 4, 32), (16, 192, 4, 48), (16, 1000, 4, 64), (900, 4, 4, 4), (900, 100, 4, 8)],
 )
-def test_even_blocks_share_out_evenly(members, threads, blocks):
-    block = even_block(members, threads)
-    assert 1 <= block <= 16
-    assert -(-members // block) == blocks
+def test_blocks_are_large_for_small_networks_and_shared_out_over_threads(width, members, threads, slots):
+    builder = Builder(SOURCE)
+    net = builder.net(Recipe((), Setting(width=width)))
+    assert builder.block(net, members, threads) == slots
 
 
 def test_folds_train_and_predict_on_their_own_rows():

@@ -10,7 +10,7 @@ from tauten.folds import Fold
 from tauten.journal import decode_array, encode_array
 from tauten.member import Member
 from tauten.metrics import Metric
-from tauten.population import Builder, Population, even_block
+from tauten.population import Builder, Population
 from tauten.recipe import Recipe
 from tauten.unrecorded import Recorder
 
@@ -67,7 +67,7 @@ class Trainer:
             for i, c in enumerate(cells)
         ]
         sources = [folds[i].source for i in used]
-        with Population(self._builder, sources, self._threads, even_block(len(members), self._threads)) as population:
+        with Population(self._builder, sources, self._threads) as population:
             population.enter(members)
             done = population.complete({i: folds[c.fold].score for i, c in enumerate(cells)}, tick=self._tick)
             spent = population.gradient_evaluations

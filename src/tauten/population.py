@@ -6,16 +6,16 @@ time with torch's own threading off, so its bits don't depend on how many thread
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from tauten.engines.protocol import Engine
 from tauten.engines.single import Single
-from tauten.engines.slots import Lift, SlotEngine
+from tauten.engines.slots import Lift, Resident, SlotEngine
 from tauten.engines.stacked import Stacked
 from tauten.engines.vmapped import Vmapped
 from tauten.errors import OptionError, RecipeError
@@ -25,8 +25,13 @@ from tauten.nets.mlp import MLP
 from tauten.nets.module import ModuleNet
 from tauten.recipe import Recipe
 
-BLOCK = 16
-"""Slots of a block: enough to amortize the cost of a call, few enough to stay near the cache and to share out."""
+BLOCK_WEIGHTS = 2**20
+"""Weights of a block, about: few enough to stay near the cache, enough that its operations are long. Threads take turns
+in Python between operations, and on short ones they wait for each other more than they work (four threads with blocks
+of 16 small networks ran slower than two, with blocks of 48 faster)."""
+BLOCK_SLOTS = 4, 32
+
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,12 +49,6 @@ class Completed:
 
     outputs: Tensor | None
     delivered: Delivered | None
-
-
-def even_block(members: int, threads: int) -> int:
-    """A block size that shares so many members out evenly over the threads; bits don't depend on it."""
-    rounds = -(-members // (threads * BLOCK))
-    return max(1, -(-members // (threads * rounds)))
 
 
 class Builder:
@@ -78,11 +77,73 @@ class Builder:
         structure = [t for t in recipe.techniques if t.structural()]
         return MLP(self._inputs.numel(), self._outputs, recipe.setting, structure)
 
+    def block(self, net: Net, members: int, threads: int) -> int:
+        """Slots of a block for so many members of one network: an even share for each thread, within limits."""
+        low, high = BLOCK_SLOTS
+        w, _ = net.init([0])
+        size = max(low, min(high, BLOCK_WEIGHTS // sum(leaf.numel() for leaf in w.values())))
+        return min(max(size, -(-members // threads)), 2 * size)
+
     def lift(self) -> Lift:
         """How the training step is carried over members, by what the network can do."""
         if self.module is None:
             return Stacked()
         return Vmapped() if self.module.mappable else Single()
+
+
+@dataclasses.dataclass(eq=False)
+class _Block:
+    """An engine, who is in it, and how many epochs each has behind them."""
+
+    group: Group
+    engine: Engine
+    slots: int
+    held: dict[int, Member] = dataclasses.field(default_factory=dict)
+    epoch: dict[int, int] = dataclasses.field(default_factory=dict)
+
+    @property
+    def cost(self) -> int:
+        """Gradient evaluations of one epoch of all its members."""
+        return self.group.epoch_steps * self.group.passes * len(self.held)
+
+    def admit(self, members: Sequence[Member]) -> list[Member]:
+        """Fill the free slots; returns who found none."""
+        free = self.slots - len(self.held)
+        self.engine.admit(members[:free])
+        self.held.update({m.id: m for m in members[:free]})
+        self.epoch.update({m.id: 0 for m in members[:free]})
+        return list(members[free:])
+
+    def advance(self) -> dict[int, Progress]:
+        """One epoch."""
+        losses = self.engine.run(self.group.epoch_steps)
+        self.epoch = {id: epoch + 1 for id, epoch in self.epoch.items()}
+        return {id: Progress(self.epoch[id], losses[id], self.epoch[id] >= m.epochs) for id, m in self.held.items()}
+
+    def leave(self, members: set[int]) -> None:
+        """Let members go."""
+        own = members & self.held.keys()
+        for id in own:
+            del self.held[id], self.epoch[id]
+        if own and self.held:
+            self.engine.evict(own)
+
+    def complete(
+        self, rows: Mapping[int, Tensor], wanted: set[int], tick: Callable[[int], None]
+    ) -> dict[int, Completed]:
+        """Every member to its last epoch."""
+        result: dict[int, Completed] = {}
+        while self.held:
+            done = {id for id, m in self.held.items() if self.epoch[id] >= m.epochs}
+            if not done:
+                tick(self.cost)
+                self.advance()
+                continue
+            outputs = self.engine.evaluate({id: rows[id] for id in done if id in rows})
+            for id in done:
+                result[id] = Completed(outputs.get(id), self.engine.extract(id) if id in wanted else None)
+            self.leave(done)
+        return result
 
 
 class Population:
@@ -93,10 +154,10 @@ class Population:
     ...     population.advance()
     """
 
-    def __init__(self, builder: Builder, sources: Sequence[Source], threads: int = 1, block: int = BLOCK) -> None:
-        self._builder, self._sources, self._block = builder, sources, block
-        self._engines: list[tuple[Group, Engine, dict[int, Member]]] = []
-        self._epochs: dict[int, int] = {}
+    def __init__(self, builder: Builder, sources: Sequence[Source], threads: int = 1, block: int | None = None) -> None:
+        self._builder, self._sources, self._threads, self._block = builder, sources, threads, block
+        self._resident = Resident(sources)
+        self._blocks: list[_Block] = []
         self._pool = ThreadPoolExecutor(threads)
         self._outer_threads = torch.get_num_threads()
         self.gradient_evaluations = 0
@@ -112,7 +173,7 @@ class Population:
         torch.set_num_threads(self._outer_threads)
 
     def __len__(self) -> int:
-        return len(self._epochs)
+        return sum(len(block.held) for block in self._blocks)
 
     def enter(self, members: Sequence[Member]) -> None:
         """Take members in, each into a block of its group with a free slot, or a new one."""
@@ -121,31 +182,22 @@ class Population:
             self._builder.check(member.recipe)
             waiting.setdefault(Group.of(member, self._sources[member.source]), []).append(member)
         for group, own in waiting.items():
-            for block_group, engine, held in self._engines:
-                if block_group == group and own:
-                    taken, own = own[: self._block - len(held)], own[self._block - len(held) :]
-                    engine.admit(taken)
-                    held.update({m.id: m for m in taken})
+            for block in self._blocks:
+                if block.group == group and own:
+                    own = block.admit(own)
             while own:
-                taken, own = own[: self._block], own[self._block :]
-                net = self._builder.net(taken[0].recipe)
-                engine = SlotEngine(group, net, self._sources, self._builder.lift(), self._block)
-                engine.admit(taken)
-                self._engines.append((group, engine, {m.id: m for m in taken}))
-        self._epochs.update({m.id: 0 for m in members})
+                net, lift = self._builder.net(own[0].recipe), self._builder.lift()
+                slots = self._block or self._builder.block(net, len(own), self._threads)
+                # Empty slots of a fixed block are trained too, as dummies: no more of them than members.
+                slots = min(slots, len(own)) if lift.fixed and not self._block else slots
+                block = _Block(group, SlotEngine(group, net, self._resident, lift, slots), slots)
+                own = block.admit(own)
+                self._blocks.append(block)
 
     def advance(self) -> dict[int, Progress]:
         """Train every member for one epoch."""
-        jobs = [
-            (group, held, self._pool.submit(engine.run, group.epoch_steps)) for group, engine, held in self._engines
-        ]
-        result: dict[int, Progress] = {}
-        for group, held, job in jobs:
-            self.gradient_evaluations += group.epoch_steps * group.passes * len(held)
-            for id, loss in job.result().items():
-                self._epochs[id] += 1
-                result[id] = Progress(self._epochs[id], loss, self._epochs[id] >= held[id].epochs)
-        return dict(sorted(result.items()))
+        self.gradient_evaluations += sum(block.cost for block in self._blocks)
+        return self._gather([self._pool.submit(block.advance) for block in self._blocks])
 
     def complete(
         self, rows: Mapping[int, Tensor], extract: Iterable[int] = (), tick: Callable[[int], None] = lambda _: None
@@ -155,65 +207,30 @@ class Population:
         `rows` are what each member is evaluated on at its end, `extract` whose weights are wanted. `tick` is called
         with the gradient evaluations of each epoch of a block, from that block's thread.
         """
-        wanted = set(extract)
-        jobs = [
-            self._pool.submit(self._to_the_end, group, engine, dict(held), rows, wanted, tick)
-            for group, engine, held in self._engines
-        ]
-        result = {id: done for job in jobs for id, done in job.result().items()}
         self.gradient_evaluations += sum(
-            group.epoch_steps * group.passes * (m.epochs - self._epochs[m.id])
-            for group, _, held in self._engines
-            for m in held.values()
+            block.group.epoch_steps * block.group.passes * max(m.epochs - block.epoch[id], 0)
+            for block in self._blocks
+            for id, m in block.held.items()
         )
-        self._engines, self._epochs = [], {}
-        return dict(sorted(result.items()))
-
-    def _to_the_end(
-        self,
-        group: Group,
-        engine: Engine,
-        held: dict[int, Member],
-        rows: Mapping[int, Tensor],
-        wanted: set[int],
-        tick: Callable[[int], None],
-    ) -> dict[int, Completed]:
-        result: dict[int, Completed] = {}
-        epoch = {id: self._epochs[id] for id in held}
-        while held:
-            done = [id for id, m in held.items() if epoch[id] >= m.epochs]
-            if done:
-                outputs = engine.evaluate({id: rows[id] for id in done if id in rows})
-                for id in done:
-                    result[id] = Completed(outputs.get(id), engine.extract(id) if id in wanted else None)
-                    del held[id]
-                if held:
-                    engine.evict(done)
-            else:
-                engine.run(group.epoch_steps)
-                tick(group.epoch_steps * group.passes * len(held))
-                epoch = {id: epoch[id] + 1 for id in held}
-        return result
+        jobs = [self._pool.submit(block.complete, rows, set(extract), tick) for block in self._blocks]
+        self._blocks = []
+        return self._gather(jobs)
 
     def evaluate(self, rows: Mapping[int, Tensor]) -> dict[int, Tensor]:
         """Outputs (R, K) of the named members on their rows."""
-        jobs = [
-            self._pool.submit(engine.evaluate, {id: rows[id] for id in held if id in rows})
-            for _, engine, held in self._engines
-        ]
-        return {id: out for job in jobs for id, out in job.result().items()}
+        asked = [(block, {id: rows[id] for id in block.held if id in rows}) for block in self._blocks]
+        return self._gather([self._pool.submit(block.engine.evaluate, own) for block, own in asked])
 
     def extract(self, member: int) -> Delivered:
         """A copy of a member's delivered weights and buffers."""
-        return next(engine for _, engine, held in self._engines if member in held).extract(member)
+        return next(block.engine for block in self._blocks if member in block.held).extract(member)
 
     def leave(self, members: Iterable[int]) -> None:
         """Let members go; a block without members is given back."""
-        gone = set(members)
-        for _, engine, held in self._engines:
-            own = gone & held.keys()
-            for id in own:
-                del held[id], self._epochs[id]
-            if own and held:
-                engine.evict(own)
-        self._engines = [entry for entry in self._engines if entry[2]]
+        for block in self._blocks:
+            block.leave(set(members))
+        self._blocks = [block for block in self._blocks if block.held]
+
+    @staticmethod
+    def _gather(jobs: Sequence[Future[dict[int, T]]]) -> dict[int, T]:
+        return dict(sorted((id, value) for job in jobs for id, value in job.result().items()))

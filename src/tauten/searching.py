@@ -22,7 +22,7 @@ from tauten.member import Delivered, Member
 from tauten.metrics import METRICS, Metric, metric
 from tauten.model import Model
 from tauten.options import Options
-from tauten.population import Builder, Population, even_block
+from tauten.population import Builder, Population
 from tauten.racing import Standing, Trial
 from tauten.speed import gradients_a_second
 from tauten.split import Sealed, holdout, selection_plan
@@ -231,7 +231,7 @@ def _train_arms(
         Member(i, arm.recipe, derive_seed("holdout", options.seed, s), 0, arm.epochs)
         for i, (arm, s) in enumerate(asked)
     ]
-    with Population(builder, [whole.source], options.threads, even_block(len(members), options.threads)) as population:
+    with Population(builder, [whole.source], options.threads) as population:
         population.enter(members)
         done = population.complete({}, extract=[m.id for m in members], tick=tick)
     result = {(arm.name, s): done[i].delivered for i, (arm, s) in enumerate(asked)}

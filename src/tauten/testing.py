@@ -18,7 +18,7 @@ import torch
 
 from tauten.declare import Choice, Hyperparameter
 from tauten.engines.single import Single
-from tauten.engines.slots import Lift, SlotEngine
+from tauten.engines.slots import Lift, Resident, SlotEngine
 from tauten.engines.stacked import Stacked
 from tauten.engines.vmapped import Vmapped
 from tauten.errors import RecipeError
@@ -56,7 +56,7 @@ def engine_for(first: Member, sources: Sequence[Source], lift: Lift, capacity: i
     recipe, source = first.recipe, sources[first.source]
     structure = [t for t in recipe.techniques if t.structural()]
     net = MLP(source.inputs.shape[1], source.targets.shape[1], recipe.setting, structure)
-    return SlotEngine(Group.of(first, source), net, sources, lift, capacity)
+    return SlotEngine(Group.of(first, source), net, Resident(sources), lift, capacity)
 
 
 def trained(members: Sequence[Member], source: Source, lift: Lift, steps: int, slots: int = 8) -> dict[int, Delivered]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from tauten.declare import Hyperparameter
-from tauten.engines.slots import SlotEngine
+from tauten.engines.slots import Resident, SlotEngine
 from tauten.engines.stacked import Stacked
 from tauten.engines.vmapped import Vmapped
 from tauten.member import Group, Member
@@ -205,7 +205,7 @@ def test_a_member_of_the_vmapped_engine_keeps_its_bits_in_its_slot(data):
 
     def engine():
         net = ModuleNet(build, source.inputs[:2])
-        return SlotEngine(Group.of(members[0], source), net, [source], Vmapped(), SLOTS)
+        return SlotEngine(Group.of(members[0], source), net, Resident([source]), Vmapped(), SLOTS)
 
     crowd = engine()
     crowd.admit(members[: SLOTS - 1])

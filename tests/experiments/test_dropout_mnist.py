@@ -14,7 +14,7 @@ from scipy import stats
 from sklearn.datasets import load_digits
 
 from tauten.draws import derive_seed
-from tauten.engines.slots import SlotEngine
+from tauten.engines.slots import Resident, SlotEngine
 from tauten.errors import DataError, OptionError, RunError
 from tauten.evidence import compare, interval
 from tauten.experiments import experiments
@@ -81,7 +81,7 @@ def scores_alone(folder: Path, fit: slice, arm: str, seed: int, epochs: int) -> 
     member = Member(0, ARMS[arm], derive_seed("dropout-mnist", seed))
     builder = Builder(source)
     group = Group.of(member, source)
-    engine = SlotEngine(group, builder.net(member.recipe), [source], builder.lift(), 1)
+    engine = SlotEngine(group, builder.net(member.recipe), Resident([source]), builder.lift(), 1)
     engine.admit([member])
     engine.run(group.epoch_steps * epochs)
     out = engine.evaluate({0: problem.test})[0].double().numpy()

@@ -32,19 +32,25 @@ class Lift(Protocol):
     def evaluate(self, program: Program, w: Tree, buffers: Tree, hyper: Hyper, x: Tensor) -> Tensor: ...
 
 
-class SlotEngine:
-    """Members of one group in slots; see `tauten.engines.protocol.Engine`."""
+class Resident:
+    """The sources of a population, laid one behind the other once, for all engines to gather batches from."""
 
-    def __init__(self, group: Group, net: Net, sources: Sequence[Source], lift: Lift, capacity: int) -> None:
-        self._group, self._net, self._lift, self._capacity = group, net, lift, capacity
+    def __init__(self, sources: Sequence[Source]) -> None:
         shared = list({id(s.inputs): s.inputs for s in sources}.values())
         where = {id(x): i for i, x in enumerate(shared)}
         rows = len(sources[0].inputs)
-        self._inputs = shared[0] if len(shared) == 1 else torch.cat(shared)
-        self._input_offset = torch.tensor([where[id(s.inputs)] * rows for s in sources])
-        self._targets = torch.cat([s.targets for s in sources])
-        self._target_offset = torch.arange(len(sources)) * rows
-        self._train_rows = [s.train for s in sources]
+        self.inputs = shared[0] if len(shared) == 1 else torch.cat(shared)
+        self.input_offset = torch.tensor([where[id(s.inputs)] * rows for s in sources])
+        self.targets = torch.cat([s.targets for s in sources])
+        self.target_offset = torch.arange(len(sources)) * rows
+        self.train_rows = [s.train for s in sources]
+
+
+class SlotEngine:
+    """Members of one group in slots; see `tauten.engines.protocol.Engine`."""
+
+    def __init__(self, group: Group, net: Net, data: Resident, lift: Lift, capacity: int) -> None:
+        self._group, self._net, self._data, self._lift, self._capacity = group, net, data, lift, capacity
         self._slots: list[Member | None] = []
         self._state: State | None = None
         self._program = Program(net, (), group.task, group.optimizer)
@@ -71,7 +77,10 @@ class SlotEngine:
         state = self._live()
         at = state["step"].clone()
         rows, source = self._order(at, steps), self._source()
-        xs, ys = rows + self._input_offset[source].unsqueeze(-1), rows + self._target_offset[source].unsqueeze(-1)
+        xs, ys = (
+            rows + self._data.input_offset[source].unsqueeze(-1),
+            rows + self._data.target_offset[source].unsqueeze(-1),
+        )
         size, count = self._group.batch_size, len(self._slots)
         rates, momentum, seed = self._rates(at, steps), self._numbers("momentum"), self._seeds()
         total = torch.zeros(count)
@@ -80,7 +89,7 @@ class SlotEngine:
                 data.index_select(0, index[:, t * size : (t + 1) * size].reshape(-1)).reshape(
                     count, size, *data.shape[1:]
                 )
-                for data, index in ((self._inputs, xs), (self._targets, ys))
+                for data, index in ((self._data.inputs, xs), (self._data.targets, ys))
             )
             batch = Batch(x, y, seed, rates[:, t], momentum)
             state, loss = self._lift.train(self._program, state, self._hyper, batch)
@@ -99,11 +108,13 @@ class SlotEngine:
         for i, member in enumerate(self._slots):
             if member is not None and member.id in rows:
                 own = rows[member.id]
-                index[i] = own[torch.arange(padded) % len(own)] + self._input_offset[member.source]
+                index[i] = own[torch.arange(padded) % len(own)] + self._data.input_offset[member.source]
         outputs = []
         with torch.no_grad():
             for chunk in torch.split(index, EVALUATION_ROWS, 1):
-                x = self._inputs.index_select(0, chunk.reshape(-1)).reshape(*chunk.shape, *self._inputs.shape[1:])
+                x = self._data.inputs.index_select(0, chunk.reshape(-1)).reshape(
+                    *chunk.shape, *self._data.inputs.shape[1:]
+                )
                 outputs.append(self._lift.evaluate(self._program, w, buffers, self._hyper, x))
         out = torch.cat(outputs, 1)
         return {id: out[self._slot(id), : len(own)].clone() for id, own in rows.items()}
@@ -163,7 +174,7 @@ class SlotEngine:
             self._slots[i] = member
 
     def _bind(self) -> None:
-        device = self._inputs.device
+        device = self._data.inputs.device
         self._hyper = {
             t.name: type(t).stack([m.recipe.get(t.name) if m else None for m in self._slots], self._net.layers, device)
             for t in self._program.techniques
@@ -193,7 +204,7 @@ class SlotEngine:
         often.
         """
         members, size = self._slots, self._group.batch_size
-        own = [self._train_rows[m.source if m else 0] for m in members]
+        own = [self._data.train_rows[m.source if m else 0] for m in members]
         n = torch.tensor([len(rows) for rows in own])
         table = torch.nn.utils.rnn.pad_sequence(list(own), batch_first=True)
         position = at.unsqueeze(-1) * size + torch.arange(steps * size)
