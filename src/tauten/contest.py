@@ -13,7 +13,7 @@ from tauten.metrics import Metric
 from tauten.options import Options
 from tauten.population import Builder
 from tauten.race import Race, ladder
-from tauten.racing import Racing, Standing, Trial
+from tauten.racing import SLOTS, Racing, Standing, Trial
 from tauten.recipe import Recipe
 from tauten.sampler import Sampler, Space, make_sampler
 from tauten.setting import Setting
@@ -124,7 +124,7 @@ class Contest:
 
     def _measure(self) -> float:
         recipe = usual(self.setting)
-        return gradients_a_second(self._builder, self.folds[0].source, recipe, self.options.threads, 8)
+        return gradients_a_second(self._builder, self.folds[0].source, recipe, self.options.threads, SLOTS)
 
     def _plan(self) -> Plan:
         budget = self.options.budget

@@ -11,10 +11,10 @@ BATCHES = 12
 
 
 def gradients_a_second(builder: Builder, source: Source, recipe: Recipe, threads: int, members: int) -> float:
-    """Gradient evaluations a second with so many members on each thread; a second gradient of a step counts."""
+    """Gradient evaluations a second with so many members in training; a second gradient of a step counts."""
     few = dataclasses.replace(source, train=source.train[: BATCHES * recipe.setting.batch_size])
-    with Population(builder, [few], threads, members) as population:
-        population.enter([Member(i, recipe, i, 0, 2) for i in range(threads * members)])
+    with Population(builder, [few], threads) as population:
+        population.enter([Member(i, recipe, i, 0, 2) for i in range(members)])
         population.advance()
         begin, done = time.perf_counter(), population.gradient_evaluations
         population.advance()
