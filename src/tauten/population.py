@@ -29,8 +29,8 @@ BLOCK_WEIGHTS, BLOCK_SLOTS = 2**20, (4, 32)
 """Weights of a block, about, and the limits of its slots: few enough to stay near the cache, enough that its operations
 are long. Threads take turns in Python between operations, and over short ones they wait more than they work."""
 SMALL_WEIGHTS, SMALL_THREADS = 2**17, 2
-"""Networks below this many weights are trained by at most two threads at once. Measured on 4 quiet cores, 64 members of a
-64-128-128-10 network in four groups: 771 member-steps a second with 1 thread, 1,403 with 2, 1,164 with 3, 617 with 4."""
+"""Networks below this many weights are trained by at most two threads at once. Measured on 4 quiet cores, 64 members of
+64-128-128-10 networks in four groups, member-steps a second with 1, 2, 3, 4 threads: 771, 1,403, 1,164, 617."""
 
 T = TypeVar("T")
 
