@@ -159,11 +159,16 @@ def compare(
 
 
 @app.command()
-def techniques(name: Annotated[str | None, typer.Argument(help="One technique, in full.")] = None) -> None:
+def techniques(
+    name: Annotated[str | None, typer.Argument(help="One technique, in full.")] = None,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="All cards as a page.")] = False,
+) -> None:
     """List the techniques, or explain one."""
-    from tauten.show import card, catalogue
+    from tauten.show import card, catalogue, markdown
 
-    if name:
+    if as_markdown:
+        typer.echo(markdown(), nl=False)
+    elif name:
         card(Console(), name)
     else:
         catalogue(Console())

@@ -166,6 +166,21 @@ def card(console: Console, name: str) -> None:
         console.print(f"Not together with: {', '.join(kind.excludes)}")
 
 
+def markdown() -> str:
+    """The catalogue as a page: every technique's card."""
+    lines = [
+        "# Techniques",
+        "",
+        "Made by `tauten techniques --markdown`. Each card stands in the technique's own file.",
+    ]
+    for name, kind in techniques().items():
+        about = " ".join((kind.__doc__ or "").split())
+        lines += ["", f"## {name}", "", about, "", f"*Source:* {kind.paper}.", "", kind.card, ""]
+        lines += ["| value | card | meaning | bounds |", "|---|---|---|---|"]
+        lines += [f"| `{k}` | {spec.default} | {spec.doc} | {spec.describe()} |" for k, spec in kind.specs().items()]
+    return "\n".join(lines) + "\n"
+
+
 def _arms(evidence: Mapping[str, Any]) -> Table:
     main = evidence["metric"]
     second = next((m for m in ("accuracy", "mae") if m in evidence["plain"]["finals"] and m != main), None)

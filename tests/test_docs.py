@@ -1,0 +1,63 @@
+"""What the documents claim can be run: code compiles, commands exist, generated pages are up to date."""
+
+import ast
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from tauten import cli
+from tauten.show import markdown
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+COMMANDS = get_command(cli.app).commands
+
+
+def blocks(page, language):
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_python_in_the_documents_compiles(page):
+    for code in blocks(page, "python"):
+        ast.parse(code)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_commands_in_the_documents_exist_with_their_options(page):
+    text = page.read_text(encoding="utf-8")
+    lines = [line for block in blocks(page, "") for line in block.splitlines()] + re.findall(r"`(tauten [^`]*)`", text)
+    for line in lines:
+        words = shlex.split(line, comments=True)
+        if words[:1] != ["tauten"] or len(words) < 2:
+            continue
+        command = COMMANDS[words[1]]
+        options = {o for p in command.params for o in p.opts}
+        assert {w for w in words if w.startswith("--")} <= options, line
+
+
+def test_files_named_in_the_documents_exist():
+    for page in PAGES:
+        for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / link).exists(), f"{page.name} names {link}"
+
+
+def test_the_catalogue_page_is_up_to_date():
+    assert (ROOT / "docs" / "techniques.md").read_text(encoding="utf-8") == markdown(), (
+        "run: tauten techniques --markdown > docs/techniques.md"
+    )
+
+
+def test_the_table_of_results_is_that_of_the_figures():
+    text = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    found = sorted((ROOT / "benchmarks" / "figures" / "datasets").glob("*.json"))
+    assert len(found) == 7
+    for path in found:
+        figures = json.loads(path.read_text())
+        assert figures["holdout_opened"] == 1
+        for arm in ("plain", "usual", "chosen"):
+            assert f"{figures[arm]['finals'][figures['metric']]['mean']:.4f}" in text

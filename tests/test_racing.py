@@ -1,0 +1,103 @@
+"""Selection scores without a leak, lanes with equal shares, and what the finals measure."""
+
+import math
+
+import numpy as np
+import pytest
+
+from tauten.contest import Contest, usual
+from tauten.data import load
+from tauten.finals import linearized, plans, shown_difference, shown_interval
+from tauten.metrics import METRICS
+from tauten.options import Options
+from tauten.racing import Trial
+from tauten.recipe import Recipe
+from tauten.searching import prepare
+from tauten.setting import Setting
+from tauten.techniques.early_stopping import EarlyStopping
+from tauten.unrecorded import Unrecorded
+
+STOPPING = Recipe((EarlyStopping(patience=2),), Setting(epochs=6))
+
+
+def test_a_fold_is_scored_at_the_epoch_that_the_other_folds_choose():
+    curves = {0: [9.0, 8.0, 1.0, 7.0, 7.0, 7.0], 1: [5.0, 4.0, 6.0, 6.0, 6.0, 6.0], 2: [5.0, 2.0, 6.0, 6.0, 6.0, 6.0]}
+    trial = Trial(0, "recipes", STOPPING, scores=curves)
+    # Fold 0 is best at epoch 3, but folds 1 and 2 stop at epoch 2; fold 1 is scored where 0 and 2 choose, and so on.
+    others = {0: 2, 1: 3, 2: 3}
+    assert trial.score(curves) == pytest.approx(np.mean([curves[f][e - 1] for f, e in others.items()]))
+    assert trial.duration() == 3
+
+
+def test_without_a_stop_rule_the_last_epoch_counts():
+    trial = Trial(0, "recipes", Recipe((), Setting(epochs=3)), scores={0: [3.0, 1.0, 2.0], 1: [3.0, 1.0, 4.0]})
+    assert trial.score([0, 1]) == 3.0
+    assert trial.duration() == 3
+
+
+def test_with_one_split_the_stopping_part_decides_and_the_score_does_not():
+    trial = Trial(0, "recipes", STOPPING, scores={0: [1.0, 2.0, 3.0, 9.0]}, stops={0: [5.0, 5.0, 4.0, 6.0]})
+    assert trial.score([0]) == 3.0
+    assert trial.duration() == 3
+
+
+def test_a_sick_fold_makes_the_trial_infinitely_bad():
+    assert Trial(0, "recipes", Recipe(), scores={0: [1.0], 1: [math.nan]}).score([0, 1]) == math.inf
+
+
+def test_plain_gets_an_equal_share_of_gradient_evaluations():
+    prepared = prepare(load("wine"), Options(trials=40, setting={"epochs": 8, "width": 8, "depth": 1}))
+    prepared.contest.run(Unrecorded(), lambda _: None)
+    spent = prepared.contest.racing._spent
+    assert 0.6 < spent["plain"] / spent["recipes"] < 1.4
+    assert len(prepared.contest.racing.entered("plain")) > 5
+
+
+def test_the_first_members_are_plain_usual_and_every_technique_alone():
+    prepared = prepare(
+        load("wine"), Options(trials=60, setting={"epochs": 2, "width": 4}, techniques=("dropout", "l2", "sam"))
+    )
+    prepared.contest.run(Unrecorded(), lambda _: None)
+    racing = prepared.contest.racing
+    assert racing.entered("plain")[0].recipe == Recipe((), prepared.contest.setting)
+    first = racing.entered("recipes")
+    assert first[0].recipe == usual(prepared.contest.setting)
+    assert [t.recipe.names for t in first[1:4]] == [("dropout",), ("l2",), ("sam",)]
+
+
+def test_usual_and_plain_are_trained_to_the_end_though_others_are_better():
+    prepared = prepare(load("wine"), Options(trials=30, setting={"epochs": 4, "width": 16}))
+    prepared.contest.run(Unrecorded(), lambda _: None)
+    racing = prepared.contest.racing
+    for trial in (racing.entered("plain")[0], racing.entered("recipes")[0]):
+        assert sorted(trial.scores) == [0, 1, 2, 3, 4]
+        assert all(len(c) == trial.recipe.setting.epochs for c in trial.scores.values())
+
+
+def test_a_budget_too_small_for_the_full_length_shortens_it_and_says_so():
+    prepared = prepare(load("wine"), Options(budget=1.0))
+    before = prepared.contest.setting.epochs
+    prepared.contest.run(Unrecorded(), lambda _: None)
+    assert prepared.contest.setting.epochs < before
+    assert "the budget allows" in prepared.contest.notes[0]
+    assert isinstance(prepared.contest, Contest)
+
+
+@pytest.mark.parametrize("folds", [1, 2, 5])
+def test_every_plan_has_ten_trainings_an_arm(folds):
+    for plan in plans(folds):
+        assert plan.finals_b * folds >= 10
+        assert plan.holdout_seeds == 10
+
+
+def test_figures_are_shown_in_the_metrics_own_units():
+    rng = np.random.default_rng(0)
+    errors = rng.normal(size=(200, 10)) * 3
+    rows = errors**2
+    rmse = METRICS["rmse"]
+    assert shown_interval(rmse, rows).mean == pytest.approx(np.sqrt(rows.mean()))
+    assert shown_difference(rmse, rows, rows / 4).mean == pytest.approx(np.sqrt(rows.mean()) / 2, rel=1e-4)
+    wrong = (rng.random((200, 10)) < 0.3).astype(float)
+    assert shown_interval(METRICS["accuracy"], wrong).mean == pytest.approx(1 - wrong.mean())
+    assert shown_difference(METRICS["accuracy"], wrong, wrong * 0).mean == pytest.approx(wrong.mean())
+    assert np.allclose(linearized(METRICS["log_loss"], rows), rows)
