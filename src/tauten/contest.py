@@ -21,7 +21,7 @@ from tauten.speed import gradients_a_second
 from tauten.technique import Technique, technique
 from tauten.unrecorded import Recorder
 
-CANDIDATES, PLAINS = 4, 2
+CANDIDATES, PLAINS = 6, 2
 """Recipes and plain settings that go from the race into finals A."""
 FULL_SHARE = 0.55
 """The share of a time budget that the full plan of finals may take; beyond it the short plan is taken."""
@@ -101,7 +101,7 @@ class Contest:
     def _shorten(self, affordable: float) -> None:
         """A shorter full length where even the short plan of finals would take more than half of the budget."""
         trainings = self._short.trainings(len(self.folds), CANDIDATES + PLAINS + 1, 3)
-        epoch = self._cost(Recipe((), self.setting)) / self.setting.epochs
+        epoch = self._cost(Recipe((), self.setting), 1)
         epochs = max(2, int(affordable / 2 / trainings / epoch))
         if epochs < self.setting.epochs:
             self.notes.append(
@@ -135,13 +135,15 @@ class Contest:
     def _seconds_of(self, plan: Plan) -> float:
         """What the finals will take, at the speed of the race so far."""
         leaders = self.racing.finalists(CANDIDATES, "recipes")
-        cost = fmean(self._cost(t.recipe) for t in leaders) if leaders else self._cost(Recipe((), self.setting))
+        costs = [self._cost(t.recipe, t.duration()) for t in leaders]
+        cost = fmean(costs or [self._cost(Recipe((), self.setting), self.setting.epochs)])
         ingredients = max((len(t.recipe.techniques) for t in leaders), default=3)
         return plan.trainings(len(self.folds), CANDIDATES + PLAINS + 1, ingredients) * cost / self._speed
 
-    def _cost(self, recipe: Recipe) -> float:
+    def _cost(self, recipe: Recipe, epochs: int) -> float:
+        """Gradient evaluations of a training."""
         group = Group.of(Member(0, recipe, 0), self.folds[0].source)
-        return group.epoch_steps * group.passes * recipe.setting.epochs
+        return group.epoch_steps * group.passes * epochs
 
 
 def diverged(arm: str, setting: Setting) -> OptionError:
