@@ -15,7 +15,7 @@ from tauten.population import Builder
 from tauten.race import Race, ladder
 from tauten.racing import SLOTS, Racing, Standing, Trial
 from tauten.recipe import Recipe
-from tauten.sampler import Sampler, Space, make_sampler
+from tauten.sampler import DURATIONS, Sampler, Space, make_sampler
 from tauten.setting import Setting
 from tauten.speed import gradients_a_second
 from tauten.technique import Technique, technique
@@ -46,7 +46,7 @@ class Contest:
         self.folds = [development.fold(split) for split in splits]
         self._full, self._short = plans(len(self.folds))
         self._kinds = options.kinds(development.table.task, builder.module is None)
-        self._speed, self._asked = 1.0, (0.0, 0)
+        self._speed, self._asked = 1.0, 0.0
         self.notes: list[str] = []
         self._set_up(options.setting_for(len(splits[0].train)))
 
@@ -102,7 +102,7 @@ class Contest:
         """A shorter full length where even the short plan of finals would take more than half of the budget."""
         trainings = self._short.trainings(len(self.folds), CANDIDATES + PLAINS + 1, 3)
         epoch = self._cost(Recipe((), self.setting), 1)
-        epochs = max(2, int(affordable / 2 / trainings / epoch))
+        epochs = max(2, int(affordable / 2 / trainings / epoch / fmean(DURATIONS)))
         if epochs < self.setting.epochs:
             self.notes.append(
                 f"the budget allows {epochs} epochs as the full length, where {self.setting.epochs} would be taken; "
@@ -114,17 +114,16 @@ class Contest:
         budget = self.options.budget
         if budget is None:
             return False
-        seconds, done = journal.seconds_used, self.racing.gradient_evaluations
-        round_seconds, round_work = seconds - self._asked[0], done - self._asked[1]
-        if self._asked[1]:
-            # A running mean over rounds; the first is left out, in which a machine warms up.
-            self._speed = 0.8 * self._speed + 0.2 * round_work / max(round_seconds, 1e-3)
-        self._asked = (seconds, done)
-        return seconds + round_seconds / 2 + self._seconds_of(self._plan()) >= 0.97 * budget
+        seconds = journal.seconds_used
+        last, self._asked = seconds - self._asked, seconds
+        return seconds + last / 2 + self._seconds_of(self._plan()) >= 0.97 * budget
 
     def _measure(self) -> float:
-        recipe = usual(self.setting)
-        return gradients_a_second(self._builder, self.folds[0].source, recipe, self.options.threads, SLOTS)
+        # All of them at once: a block carries the techniques of all its members, and everyone in it pays for them.
+        mixed = Recipe(
+            tuple(k() for k in self._kinds if k.passes == 1 and not (k.structural() or k.excludes)), self.setting
+        )
+        return gradients_a_second(self._builder, self.folds[0].source, mixed, self.options.threads, SLOTS)
 
     def _plan(self) -> Plan:
         budget = self.options.budget
@@ -133,12 +132,16 @@ class Contest:
         return self._short
 
     def _seconds_of(self, plan: Plan) -> float:
-        """What the finals will take, at the speed of the race so far."""
+        """What the finals will take, at the pace of the race, or as measured before it."""
         leaders = self.racing.finalists(CANDIDATES, "recipes")
         costs = [self._cost(t.recipe, t.duration()) for t in leaders]
         cost = fmean(costs or [self._cost(Recipe((), self.setting), self.setting.epochs)])
         ingredients = max((len(t.recipe.techniques) for t in leaders), default=3)
-        return plan.trainings(len(self.folds), CANDIDATES + PLAINS + 1, ingredients) * cost / self._speed
+        return (
+            plan.trainings(len(self.folds), CANDIDATES + PLAINS + 1, ingredients)
+            * cost
+            / (self.racing.pace or self._speed)
+        )
 
     def _cost(self, recipe: Recipe, epochs: int) -> float:
         """Gradient evaluations of a training."""

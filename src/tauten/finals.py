@@ -43,7 +43,7 @@ def plans(folds: int) -> tuple[Plan, Plan]:
     """The full plan and the short one, both with at least ten trainings (seeds) an arm in finals B."""
     if folds == 1:
         return Plan("full", 6, 10, 10), Plan("short", 3, 10, 5)
-    return Plan("full", 3, 10, -(-10 // folds)), Plan("short", 2, max(4, -(-10 // folds)), -(-5 // folds))
+    return Plan("full", 3, 10, -(-10 // folds)), Plan("short", 1, max(4, -(-10 // folds)), -(-5 // folds))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,8 +7,9 @@ makes them the same to the bit.
 
 import dataclasses
 import math
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from statistics import fmean
+from statistics import fmean, median
 
 import torch
 
@@ -112,6 +113,7 @@ class Racing:
         self._full, self._seed, self._limit = full_epochs, seed, limit
         self._spent = dict.fromkeys(queues, 0.0)
         self._training: dict[int, tuple[Trial, int]] = {}
+        self._paces: list[float] = []
         self._inside: set[int] = set()
         self._going: set[int] = set()
         self._members = 0
@@ -137,6 +139,11 @@ class Racing:
                 if answer["over"] and not self.race.closed:
                     self._decide(self.race.close(), population)
                 watch(self._standing())
+
+    @property
+    def pace(self) -> float | None:
+        """Gradient evaluations a second of training alone, the median over rounds; None before the third."""
+        return median(self._paces) if len(self._paces) > 2 else None
 
     def entered(self, lane: str) -> list[Trial]:
         """Trials of a lane, in order of entry."""
@@ -193,7 +200,9 @@ class Racing:
 
     def _round(self, population: Population, over: Callable[["Racing"], bool]) -> dict[str, object]:
         self._catch_up(population)
+        begin, done = time.perf_counter(), population.gradient_evaluations
         progress = population.advance()
+        self._paces.append((population.gradient_evaluations - done) / (time.perf_counter() - begin))
         rows = {}
         for id, (_, f) in self._training.items():
             fold = self._folds[f]
