@@ -61,7 +61,7 @@ def main() -> None:
         model = train(chosen, loader, x[valid], y[valid])
         with torch.no_grad():
             accuracy = (model(x[test]).argmax(-1) == y[test]).float().mean()
-        print(f"{name:6}  accuracy {accuracy:.1%} on {len(test)} unseen images")  # noqa: T201
+        print(f"{name:6}  accuracy {accuracy:.1%} on {len(test)} unseen images")
 
 
 if __name__ == "__main__":

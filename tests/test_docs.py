@@ -40,6 +40,15 @@ def test_commands_in_the_documents_exist_with_their_options(page):
         assert {w for w in words if w.startswith("--")} <= options, line
 
 
+def test_the_notebook_is_valid_and_its_code_compiles():
+    for path in (ROOT / "examples").glob("*.ipynb"):
+        book = json.loads(path.read_text(encoding="utf-8"))
+        assert book["nbformat"] == 4
+        for cell in book["cells"]:
+            if cell["cell_type"] == "code":
+                ast.parse("".join(cell["source"]))
+
+
 def test_files_named_in_the_documents_exist():
     for page in PAGES:
         for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):

@@ -74,7 +74,7 @@ def search(
     _refuse_taken(folder)
     if budget and trials:
         raise OptionError("--budget and --trials were both given; give one of the two.")
-    with Live(Console(stderr=True), budget or (None if trials else "5m")) as live:
+    with Live(Console(stderr=True), budget or (None if trials else "5m"), folder) as live:
         result = run(
             source,
             target=target,
@@ -102,7 +102,7 @@ def resume(folder: Annotated[Path, typer.Argument(help="Folder of a run that was
     from tauten.api import resume as run
     from tauten.show import Live, summary
 
-    with Live(Console(stderr=True), None) as live:
+    with Live(Console(stderr=True), None, folder) as live:
         result = run(folder, watch=live)
     summary(Console(), result.evidence, folder, result.evidence["source"])
 

@@ -39,8 +39,9 @@ VERDICTS = {
 class Live:
     """Progress while a run goes on: one line that changes on a terminal, a line a phase elsewhere."""
 
-    def __init__(self, console: Console, budget: str | None) -> None:
+    def __init__(self, console: Console, budget: str | None, folder: Path | None = None) -> None:
         self._console, self._budget = console, parse_budget(budget) if budget else None
+        self._folder = folder
         self._begin, self._phase, self._done = time.monotonic(), "", 0
         self._standing: Standing | None = None
         self._live = RichLive(console=console, get_renderable=self._line, refresh_per_second=4, transient=True)
@@ -55,6 +56,8 @@ class Live:
     ) -> None:
         if self._console.is_terminal:
             self._live.stop()
+        if kind is KeyboardInterrupt and self._folder:
+            self._console.print(f"stopped; go on with: tauten resume {self._folder}", markup=False, soft_wrap=True)
 
     def __call__(self, event: Phase | Standing | Tick) -> None:
         if isinstance(event, Phase):
