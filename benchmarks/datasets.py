@@ -58,6 +58,7 @@ def run(tables: Path | None, budget: str, only: list[str]) -> None:
             ]
             subprocess.run(command, check=True)
             figures = json.loads((Path(folder) / "run" / "result.json").read_text())
+        figures["source"] = name
         for bulky in ("race", "curves"):
             figures.pop(bulky)
         commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
