@@ -7,10 +7,16 @@ import shlex
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
 from typer.main import get_command
 
+import tauten
 from tauten import cli
 from tauten.show import markdown
+from tauten.techniques.dropout import Dropout
+from tauten.techniques.early_stopping import EarlyStopping
+from tauten.techniques.ema import EMA
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -25,6 +31,28 @@ def blocks(page, language):
 def test_python_in_the_documents_compiles(page):
     for code in blocks(page, "python"):
         ast.parse(code)
+
+
+def test_the_loop_of_the_readme_runs(tmp_path, monkeypatch):
+    """A recipe with an average and a stop rule, attached as the README says."""
+    recipe = tauten.Recipe((Dropout(), EMA(), EarlyStopping(patience=2)), tauten.Setting(epochs=3, batch_size=20))
+    recipe.save(tmp_path / "recipe.toml")
+    monkeypatch.chdir(tmp_path)
+    rows, codes = torch.randn(100, 5, generator=torch.Generator().manual_seed(0)), torch.arange(100) % 10
+    data = torch.utils.data.TensorDataset(rows, codes)
+
+    def validation_loss(run):
+        with run.delivered() as module, torch.no_grad():
+            return float(nn.functional.cross_entropy(module(rows), codes))
+
+    model = nn.Sequential(nn.Linear(5, 16), nn.ReLU(), nn.Linear(16, 10))
+    before = model[0].weight.detach().clone()
+    names = {"tauten": tauten, "model": model, "validation_loss": validation_loss}
+    names["loader"] = torch.utils.data.DataLoader(data, batch_size=20)
+    code = next(c for c in blocks(ROOT / "README.md", "python") if "attach" in c)
+    exec(compile(code, "README.md", "exec"), names)
+    assert not torch.equal(model[0].weight, before)
+    assert not model.training
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
