@@ -112,5 +112,5 @@ def _numbers(difference: Difference) -> str:
     note = f"; {difference.note}" if difference.note else ""
     return (
         f"gain {difference.mean:+.3g}, {difference.level:.0%} interval {difference.low:+.3g} to {difference.high:+.3g}"
-        f", one-sided p = {difference.p:.2g}, n = {difference.n_examples}, {difference.n_seeds} seed(s){note}"
+        f", one-sided p = {difference.p:.2g}, n = {difference.n_examples}, {difference.n_seeds} repeat(s){note}"
     )
