@@ -139,7 +139,7 @@ def test_the_headline_says_verdict_gain_interval_and_n(evidence: Evidence) -> No
     d.update(mean=0.0316, low=0.0112, high=0.052, p=0.002, n_examples=142, n_seeds=10)
     page = Page(render(graded(evidence, "proved"))).text
     assert "Proved: this recipe beats plain training" in page
-    assert "gain of 0.032, 95 % interval of the gain +0.011 to +0.052, n = 142 rows, 10 seeds." in page
+    assert "gain of 0.032, 95 % interval of the gain +0.011 to +0.052, n = 142 rows, 10 repeats." in page
 
 
 @pytest.mark.parametrize(
