@@ -197,7 +197,7 @@ def experiment(
         raise OptionError(f"there is no experiment {name!r}; {suggest(name, known)}.")
     folder = out or Path("runs") / name
     known[name](folder, seeds, data, parse_threads(threads), Console(stderr=True).print)
-    console.print((folder / "table.md").read_text(encoding="utf-8"), markup=False)
+    typer.echo((folder / "table.md").read_text(encoding="utf-8"))
     console.print(f"Written: {folder}")
 
 
