@@ -206,7 +206,7 @@ def test_a_damaged_part_is_named(folder: Path, done: Done, tmp_path: Path) -> No
 
 def test_only_the_out_folder_is_written(done: Done) -> None:
     names = {path.name for path in done[0].iterdir()}
-    assert names == {"result.json", "table.md", "curves.png", "curves-honest.png", "parts"}
+    assert names == {"result.json", "table.md", "curves.png", "curves-honest.png", "report.html", "parts"}
     assert (done[0] / "curves.png").read_bytes()[:4] == b"\x89PNG"
     assert not [path.name for path in (done[0] / "parts").iterdir() if path.suffix == ".tmp"]
 

@@ -17,6 +17,7 @@ from tauten.errors import OptionError
 from tauten.experiments import experiment
 from tauten.experiments.arms import ARMS, LONG, SETTING, SHORT, TRAIN_ROWS, Parts, Say, time_arms, train_missing
 from tauten.experiments.curves import draw
+from tauten.experiments.page import page
 from tauten.experiments.problem import Cell, Problem, cells, load_problem
 from tauten.experiments.rows import Row, reading, row, table
 
@@ -67,9 +68,13 @@ def dropout_mnist(
     ]
     result = _result(problem, every, held, rows, timing)
     (out / "result.json").write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    (out / "table.md").write_text(table(rows, problem.note) + "\n\n" + result["reading"] + "\n", encoding="utf-8")
-    for protocol, name in (("usual", "curves.png"), ("honest", "curves-honest.png")):
-        draw(out / name, {c.n: held[c.name] for c in every if c.protocol == protocol}, protocol, problem.name)
+    text = table(rows, problem.note) + "\n\n" + result["reading"] + "\n"
+    (out / "table.md").write_text(text, encoding="utf-8")
+    pictures = {"usual": out / "curves.png", "honest": out / "curves-honest.png"}
+    for protocol, path in pictures.items():
+        draw(path, {c.n: held[c.name] for c in every if c.protocol == protocol}, protocol, problem.name)
+    title = f"Dropout on {problem.name}"
+    (out / "report.html").write_text(page(title, text, list(pictures.values())), encoding="utf-8")
     progress(result["reading"])
     return result
 
