@@ -80,7 +80,7 @@ class Contest:
             self._speed = float(journal.once("speed", self._measure))
             if "epochs" not in self.options.setting:
                 self._shorten(self._speed * self.options.budget)
-        self.racing.run(self._builder, journal, self.options.threads, lambda _: self._over(journal), watch)
+        self.racing.run(self._builder, journal, self.options.threads, lambda: self._over(journal), watch)
         name = journal.once("plan", lambda: self._plan().name)
         return self._full if name == self._full.name else self._short
 
@@ -137,11 +137,8 @@ class Contest:
         costs = [self._cost(t.recipe, t.duration()) for t in leaders]
         cost = fmean(costs or [self._cost(Recipe((), self.setting), self.setting.epochs)])
         ingredients = max((len(t.recipe.techniques) for t in leaders), default=3)
-        return (
-            plan.trainings(len(self.folds), CANDIDATES + PLAINS + 1, ingredients)
-            * cost
-            / (self.racing.pace or self._speed)
-        )
+        trainings = plan.trainings(len(self.folds), CANDIDATES + PLAINS + 1, ingredients)
+        return trainings * cost / (self.racing.pace or self._speed)
 
     def _cost(self, recipe: Recipe, epochs: int) -> float:
         """Gradient evaluations of a training."""

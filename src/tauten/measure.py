@@ -125,7 +125,7 @@ def _durations(
         race = Race([Rung(full, len(folds))])
         queues = {"recipes": [(r, True) for r in stopping.values()]}
         racing = Racing(race, queues, {"recipes": None}, folds, main, full, options.seed, None)
-        racing.run(builder, Unrecorded(), options.threads, lambda _: False, lambda _: None)
+        racing.run(builder, Unrecorded(), options.threads, lambda: False, lambda _: None)
         epochs |= {name: t.duration() for name, t in zip(stopping, racing.trials.values(), strict=True)}
     return [Arm(name, recipe, epochs[name]) for name, recipe in recipes.items()]
 

@@ -123,7 +123,7 @@ class Racing:
         builder: Builder,
         journal: Recorder,
         threads: int,
-        over: Callable[["Racing"], bool],
+        over: Callable[[], bool],
         watch: Callable[[Standing], None],
     ) -> None:
         """Race until `over` (asked after each round, and journaled) or until nobody is left to enter."""
@@ -198,7 +198,7 @@ class Racing:
                 # Counted when promised, so that a first round of many entries is shared out too.
                 self._spent[trial.lane] += missing * group.epoch_steps * group.passes
 
-    def _round(self, population: Population, over: Callable[["Racing"], bool]) -> dict[str, object]:
+    def _round(self, population: Population, over: Callable[[], bool]) -> dict[str, object]:
         self._catch_up(population)
         begin, done = time.perf_counter(), population.gradient_evaluations
         progress = population.advance()
@@ -215,7 +215,7 @@ class Racing:
             cut = len(fold.score)
             stop = float(own[cut:].mean()) if fold.stop is not None else None
             members.append([id, progress[id].loss, float(own[:cut].mean()), stop])
-        return {"members": members, "over": over(self)}
+        return {"members": members, "over": over()}
 
     def _catch_up(self, population: Population) -> None:
         """Bring into the population whoever is in training and not inside: newcomers, or all of them after a resume."""
