@@ -29,8 +29,8 @@ BLOCK_WEIGHTS, BLOCK_SLOTS = 2**20, (4, 32)
 """Weights of a block, about, and the limits of its slots: few enough to stay near the cache, enough that its operations
 are long. Threads take turns in Python between operations, and over short ones they wait more than they work."""
 SMALL_WEIGHTS, SMALL_THREADS = 2**17, 2
-"""Networks below this many weights are trained by at most two threads at once. Measured on 4 quiet cores, 64 members of
-64-128-128-10 networks in four groups, member-steps a second with 1, 2, 3, 4 threads: 771, 1,403, 1,164, 617."""
+"""Networks below this many weights are trained by at most two threads at once: `python benchmarks/threads.py` shows how
+more of them wait for each other."""
 
 T = TypeVar("T")
 
@@ -154,9 +154,12 @@ class _Block:
 class Population:
     """Trains members in lockstep epochs; a context manager, since it holds threads.
 
-    >>> with Population(builder, sources, threads=2) as population:  # doctest: +SKIP
-    ...     population.enter([Member(0, recipe, seed=1, epochs=10)])
-    ...     population.advance()
+    >>> from tauten.testing import problem
+    >>> source = problem(20, 3, 2, "classification")
+    >>> with Population(Builder(source), [source], threads=2) as population:
+    ...     population.enter([Member(0, Recipe(), seed=1, epochs=10)])
+    ...     population.advance()[0].epoch
+    1
     """
 
     def __init__(self, builder: Builder, sources: Sequence[Source], threads: int = 1, block: int | None = None) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from tauten.cells import Arm
 from tauten.errors import RunError
-from tauten.finals import shown_difference, shown_interval
+from tauten.finals import shown_interval
 from tauten.metrics import METRICS
 from tauten.model import Model
 from tauten.racing import Trial
@@ -76,12 +76,6 @@ def result_of(found: Found) -> Result:
     }
     recipe = dataclasses.replace(found.model.recipe, context=context)
     main = found.metric
-    finals = {name: scores.rows for name, scores in found.finals.items()}
-    against = {
-        name: shown_difference(main, finals[name][main.name], finals["chosen"][main.name])
-        for name in ("plain", "usual")
-    }
-    held = shown_difference(main, found.holdout["plain"][main.name], found.holdout["chosen"][main.name])
     evidence = {
         "schema": SCHEMA,
         "source": table.name,
@@ -97,9 +91,9 @@ def result_of(found: Found) -> Result:
         "epochs_trained": context["epochs_trained"],
         **{arm.name: _arm(found, arm) for arm in (found.plain, found.usual, found.chosen)},
         "difference": {
-            **against["plain"].to_json(),
-            "against_usual": against["usual"].to_json(),
-            "holdout": held.to_json(),
+            **found.differences["plain"].to_json(),
+            "against_usual": found.differences["usual"].to_json(),
+            "holdout": found.differences["holdout"].to_json(),
         },
         "agreement": found.agreement.to_json(),
         "ablation": [i.to_json() for i in found.ablation],

@@ -63,6 +63,7 @@ class Found:
     field: Field
     finals: Mapping[str, Scores]
     holdout: Mapping[str, Mapping[str, np.ndarray]]
+    differences: Mapping[str, Difference]
     verdict: Verdict
     agreement: Agreement
     ablation: tuple[Ingredient, ...]
@@ -87,6 +88,7 @@ class Prepared:
     metrics: tuple[Metric, ...]
     sealed: Sealed
     development: Development
+    whole: Fold
     builder: Builder
     contest: Contest
     module: Callable[[], nn.Module] | None
@@ -99,15 +101,17 @@ def prepare(table: Table, options: Options, module: Callable[[], nn.Module] | No
     rows, held = holdout(table.row_hashes(), table.y, table.task, options.holdout)
     dev = table.take(rows)
     development = Development.of(dev, selection_plan(dev.y, dev.task, options.folds, dev.classes))
-    builder = Builder(development.whole().source, module)
+    whole = development.whole()
+    builder = Builder(whole.source, module)
     contest = Contest(options, development, builder, main)
-    return Prepared(table, options, metrics, Sealed(held), development, builder, contest, module)
+    return Prepared(table, options, metrics, Sealed(held), development, whole, builder, contest, module)
 
 
 def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
     """Run a prepared search, or what is left of it where the journal replays."""
     table, options, metrics = prepared.table, prepared.options, prepared.metrics
-    development, builder, contest = prepared.development, prepared.builder, prepared.contest
+    development, whole = prepared.development, prepared.whole
+    builder, contest = prepared.builder, prepared.contest
     main, dev, selection = metrics[0], development.table, development.plan
     clock = _Phases(journal, watch)
 
@@ -133,12 +137,13 @@ def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
         contest.notes.append(f"the best candidate ({' + '.join(chosen.recipe.names)}) diverged in the finals.")
         chosen = arms[0] = dataclasses.replace(plain, name="chosen")
         scored = {**scored, "chosen": scored["plain"]}
-    decided = _verdict(main, scored)
+    rows = {name: scores.rows[main.name] for name, scores in scored.items()}
+    differences = {name: shown_difference(main, rows[name], rows["chosen"]) for name in ("plain", "usual")}
+    decided = verdict(differences["plain"], differences["usual"])
     clock.begin("ablation")
     pairs = _ingredients(chosen, plain, field)
     ablation = finals.explain(pairs, scored, plan)
     clock.begin("training")
-    whole = development.whole()
     delivered = _train_arms(builder, whole, arms, plan.holdout_seeds, options, tick)
     answer = arms[1] if decided.name == "no evidence" else chosen
     model = Model(
@@ -155,9 +160,9 @@ def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
         prepared.sealed.open(lambda: journal.append("holdout opened", {"arms": [a.name for a in arms]}))
     )
     held_scores = {arm.name: _held(model, whole, opened, delivered, arm, plan, metrics) for arm in arms}
-    held_difference = _difference(main, held_scores["plain"], held_scores["chosen"])
-    finals_difference = _difference(main, scored["plain"].rows, scored["chosen"].rows)
-    agreement = holdout_agrees(finals_difference, held_difference)
+    held_rows = [held_scores[name][main.name] for name in ("plain", "chosen")]
+    differences["holdout"] = shown_difference(main, *held_rows)
+    agreement = holdout_agrees(differences["plain"], differences["holdout"])
     ratio = journal.once("seconds ratio", lambda: _seconds_ratio(builder, whole, chosen, plain))
     smallest = int(np.bincount(opened.y).min()) if table.classes else None
     notes = [*table.warnings, *selection.warnings, *contest.notes]
@@ -169,7 +174,7 @@ def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
             "the budget allowed the short plan of finals: 4 replicates or fewer; a longer one gives more certainty."
         )
     return Found(
-        table, options, main, plan, chosen, arms[1], arms[2], choice, field, scored, held_scores, decided,
+        table, options, main, plan, chosen, arms[1], arms[2], choice, field, scored, held_scores, differences, decided,
         agreement, ablation, model, len(dev.y), len(opened.y), tuple(contest.racing.trials.values()),
         selection.folds, contest.racing.gradient_evaluations + trainer.gradient_evaluations,
         clock.finish(), float(ratio), bool(small), tuple(notes),
@@ -193,15 +198,6 @@ class _Phases:
         ends = [seconds for _, seconds in self._marks[1:]] + [end]
         spans = {name: round(b - a, 2) for (name, a), b in zip(self._marks, ends, strict=True)}
         return {**spans, "total": round(end, 2)}
-
-
-def _verdict(main: Metric, scored: Mapping[str, Scores]) -> Verdict:
-    against = {name: _difference(main, scored[name].rows, scored["chosen"].rows) for name in ("plain", "usual")}
-    return verdict(against["plain"], against["usual"])
-
-
-def _difference(main: Metric, a: Mapping[str, np.ndarray], b: Mapping[str, np.ndarray]) -> Difference:
-    return shown_difference(main, a[main.name], b[main.name])
 
 
 def _ingredients(chosen: Arm, plain: Arm, field: Field) -> dict[str, tuple[Arm, Arm]]:
