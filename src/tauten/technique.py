@@ -110,6 +110,11 @@ class Technique(Declared):
 
     # ---- the hooks, as they are when a technique has nothing to say ----
 
+    @staticmethod
+    def learn(targets: Tensor) -> Tree:
+        """What hooks need to know of a member's training rows: from targets (n, K), tensors they read from `self`."""
+        return {}
+
     def batch(self, x: Tensor, y: Tensor, r: Draws) -> tuple[Tensor, Tensor]:
         """Change a batch. x (M?, B, …), y (M?, B, K): class probabilities, or standardized targets."""
         return x, y
@@ -166,6 +171,13 @@ class Technique(Declared):
         """Whether to stop after these validation losses, one an epoch."""
         return Stop(False, len(history))
 
+    def kernel(self) -> Mapping[str, float | tuple[float, ...]] | None:
+        """The numbers by which the native engine's own code does the same; None where it has none.
+
+        A recipe with a None trains on the stacked engine.
+        """
+        return {} if self.hooks == {"stop"} else None
+
     # ---- what follows from the declaration ----
 
     @classmethod
@@ -200,8 +212,7 @@ class Technique(Declared):
     def with_values(self, values: Mapping[str, Tensor]) -> Self:
         """The same technique with tensors in place of its numbers, as hooks see it inside an engine."""
         bound = object.__new__(type(self))
-        for key in self.specs():
-            object.__setattr__(bound, key, values.get(key, getattr(self, key)))
+        vars(bound).update({**vars(self), **values})
         return bound
 
     def at_layer(self, layer: int) -> Self:

@@ -16,7 +16,7 @@ from tauten.engines.step import Batch, Hyper, Program, State
 from tauten.member import Delivered, Group, Member, Source
 from tauten.nets.base import Net
 from tauten.technique import Technique, in_order
-from tauten.tensors import Tree
+from tauten.tensors import Tree, map_tree
 
 EVALUATION_ROWS = 128
 """Rows of an evaluation batch; fixed, so that a row's bits don't depend on how many others are asked for."""
@@ -44,6 +44,14 @@ class Resident:
         self.targets = torch.cat([s.targets for s in sources])
         self.target_offset = torch.arange(len(sources)) * rows
         self.train_rows = [s.train for s in sources]
+        self._learned: dict[tuple[type[Technique], int], Tree] = {}
+
+    def learned(self, kind: type[Technique], source: int) -> Tree:
+        """What a technique needs to know of a source's training rows; worked out once."""
+        key = kind, source
+        if key not in self._learned:
+            self._learned[key] = kind.learn(self.targets[self.target_offset[source] + self.train_rows[source]])
+        return self._learned[key]
 
 
 class SlotEngine:
@@ -174,11 +182,11 @@ class SlotEngine:
             self._slots[i] = member
 
     def _bind(self) -> None:
-        device = self._data.inputs.device
-        self._hyper = {
-            t.name: type(t).stack([m.recipe.get(t.name) if m else None for m in self._slots], self._net.layers, device)
-            for t in self._program.techniques
-        }
+        device, slots, self._hyper = self._data.inputs.device, self._slots, {}
+        for kind in (type(t) for t in self._program.techniques):
+            own = kind.stack([m.recipe.get(kind.name) if m else None for m in slots], self._net.layers, device)
+            learned = [self._data.learned(kind, m.source if m else 0) for m in slots]
+            self._hyper[kind.name] = own | map_tree(lambda *leaves: torch.stack(leaves), *learned)
 
     def _source(self) -> Tensor:
         return torch.tensor([m.source if m else 0 for m in self._slots])

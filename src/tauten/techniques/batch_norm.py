@@ -1,5 +1,7 @@
 """Batch normalization."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -22,6 +24,9 @@ class BatchNorm(
     momentum: float = hyperparameter(low=0.001, high=1.0, default=0.1, search=(0.1, 0.1), doc="of the running averages")
 
     epsilon = 1e-5
+
+    def kernel(self) -> Mapping[str, float]:
+        return {"batch_norm": self.momentum}
 
     def parameters(self, width: int) -> Tree:
         return {"scale": torch.ones(width), "shift": torch.zeros(width)}

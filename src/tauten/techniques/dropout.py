@@ -1,5 +1,7 @@
 """Dropout."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -26,6 +28,9 @@ class Dropout(
         off=0.0, low=0.01, high=0.95, default=0.2, search=(0.05, 0.7), per_layer=True, doc="probability of a zero"
     )
     form: str = choice(default="inverted", options=("inverted", "classic"), doc="where the scale is applied")
+
+    def kernel(self) -> Mapping[str, float | tuple[float, ...]]:
+        return {"dropout": self.p, "dropout_classic": float(self.form == "classic")}
 
     def activation(self, h: Tensor, r: Draws) -> Tensor:
         dropped = r.bernoulli(self.p, h)

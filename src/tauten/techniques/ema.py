@@ -1,5 +1,7 @@
 """Exponential moving average of the weights."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -21,6 +23,9 @@ class EMA(
     """
 
     decay: float = hyperparameter(off=0.0, low=0.5, high=0.99999, default=0.99, search=(0.9, 0.999), doc="d")
+
+    def kernel(self) -> Mapping[str, float]:
+        return {"ema": self.decay}
 
     def init(self, w: Tree) -> Tree:
         return dict(w)

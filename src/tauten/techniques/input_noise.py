@@ -1,5 +1,7 @@
 """Gaussian noise on the input."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -19,6 +21,9 @@ class InputNoise(
     sigma: float = hyperparameter(
         off=0.0, low=1e-4, high=5.0, default=0.1, search=(0.01, 1.0), log=True, doc="standard deviation"
     )
+
+    def kernel(self) -> Mapping[str, float]:
+        return {"input_noise": self.sigma}
 
     def batch(self, x: Tensor, y: Tensor, r: Draws) -> tuple[Tensor, Tensor]:
         return pick(torch.as_tensor(self.sigma > 0), x + lead(self.sigma, x) * r.normal(x), x), y

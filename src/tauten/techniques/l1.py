@@ -1,5 +1,7 @@
 """L1 penalty by its proximal step."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -23,6 +25,9 @@ class L1(
     """
 
     strength: float = hyperparameter(off=0.0, low=1e-8, high=10.0, default=1e-4, search=(1e-6, 1e-2), log=True, doc="λ")
+
+    def kernel(self) -> Mapping[str, float]:
+        return {"l1": self.strength}
 
     def weights(self, new: Tree, old: Tree, here: Here) -> Tree:
         on = torch.as_tensor(self.strength > 0)

@@ -1,5 +1,7 @@
 """L2 penalty."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -18,6 +20,9 @@ class L2(
     """Add λ Σ w² over the kernels to the loss. (torch's `weight_decay` equals 2λ under SGD.)"""
 
     strength: float = hyperparameter(off=0.0, low=1e-8, high=10.0, default=1e-4, search=(1e-6, 1e-2), log=True, doc="λ")
+
+    def kernel(self) -> Mapping[str, float]:
+        return {"l2": self.strength}
 
     def loss(self, loss: Tensor, out: Tensor, here: Here) -> Tensor:
         on = torch.as_tensor(self.strength > 0)

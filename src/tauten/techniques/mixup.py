@@ -1,5 +1,7 @@
 """Mixup."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -20,6 +22,9 @@ class Mixup(
     """
 
     alpha: float = hyperparameter(off=0.0, low=0.01, high=10.0, default=0.2, search=(0.05, 2.0), log=True, doc="α")
+
+    def kernel(self) -> Mapping[str, float]:
+        return {"mixup": self.alpha}
 
     def batch(self, x: Tensor, y: Tensor, r: Draws) -> tuple[Tensor, Tensor]:
         on = torch.as_tensor(self.alpha > 0)

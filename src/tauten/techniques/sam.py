@@ -1,5 +1,7 @@
 """Sharpness-aware minimization."""
 
+from collections.abc import Mapping
+
 import torch
 
 from tauten.technique import Here, Technique, Tree, hyperparameter
@@ -16,6 +18,9 @@ class SAM(
     """Take the gradient where the loss is locally worst: at w + ρ · g / ‖g‖, and apply it at w."""
 
     rho: float = hyperparameter(off=0.0, low=0.001, high=2.0, default=0.05, search=(0.01, 0.5), log=True, doc="ρ")
+
+    def kernel(self) -> Mapping[str, float]:
+        return {"sam": self.rho}
 
     def ascend(self, w: Tree, g: Tree, here: Here) -> Tree:
         rho = torch.as_tensor(self.rho)

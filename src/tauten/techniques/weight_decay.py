@@ -1,5 +1,7 @@
 """Decoupled weight decay."""
 
+from collections.abc import Mapping
+
 import torch
 
 from tauten.technique import Here, Technique, Tree, hyperparameter
@@ -16,6 +18,9 @@ class WeightDecay(
     """After the optimizer's step, take off lr · λ · w from the kernels; the gradient never sees it."""
 
     strength: float = hyperparameter(off=0.0, low=1e-6, high=10.0, default=0.01, search=(1e-4, 3.0), log=True, doc="λ")
+
+    def kernel(self) -> Mapping[str, float]:
+        return {"weight_decay": self.strength}
 
     def weights(self, new: Tree, old: Tree, here: Here) -> Tree:
         on = torch.as_tensor(self.strength > 0)
