@@ -12,17 +12,22 @@ $(BIN)/python:
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Tauten needs Python 3.11 or newer, this is %d.%d" % sys.version_info[:2]'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
+$(VENV)/.installed: $(BIN)/python pyproject.toml hatch_build.py constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	@touch $@
 
-$(VENV)/.installed-test: $(BIN)/python pyproject.toml constraints.txt
+$(VENV)/.installed-test: $(BIN)/python pyproject.toml hatch_build.py constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	@touch $@ $(VENV)/.installed
 
 install: $(VENV)/.installed
 
-demo: install
+## Compiles the native engine's sources where they changed; the install has done it once. CXX chooses the compiler.
+.PHONY: native
+native: install
+	@$(BIN)/python -m tauten.native.build
+
+demo: native
 	@rm -rf runs/demo
 	$(BIN)/tauten search digits --budget 60s --out runs/demo
 
@@ -39,11 +44,16 @@ lint: $(VENV)/.installed-test
 types: $(VENV)/.installed-test
 	$(BIN)/mypy
 
-test: lint types browser
+test: lint types native browser
 	$(BIN)/python -m pytest -n auto
 
-test-all: lint types browser
+test-all: lint types native browser
 	$(BIN)/python -m pytest -n auto -m 'slow or not slow'
 
+## The native sources under the address, undefined-behaviour and thread sanitizers; `make test-all` runs them too.
+.PHONY: sanitize
+sanitize: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -rs -m slow tests/native/test_sanitizers.py
+
 clean:
-	rm -rf $(VENV) build dist runs
+	rm -rf $(VENV) build dist runs src/tauten/native/lib

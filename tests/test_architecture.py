@@ -28,6 +28,7 @@ data split
 member metrics
 optim
 nets
+native cores
 engines
 population
 race sampler journal unrecorded speed
