@@ -1,12 +1,11 @@
 """What a person may ask of a search, checked; and what is filled in where nothing is asked."""
 
 import dataclasses
-import os
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Self
 
+from tauten.cores import free_cores
 from tauten.declare import Value, suggest
 from tauten.errors import OptionError
 from tauten.setting import Setting
@@ -123,13 +122,3 @@ def parse_names(text: str | Sequence[str] | None) -> tuple[str, ...] | None:
         if name not in techniques():
             raise OptionError(f"there is no technique {name!r}; {suggest(name, techniques())}.")
     return names
-
-
-def free_cores() -> int:
-    """Cores that affinity and the control group's quota leave to this process."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        return cores if quota == "max" else max(1, min(cores, int(quota) // int(period)))
-    except (OSError, ValueError):
-        return cores

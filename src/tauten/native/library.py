@@ -58,27 +58,26 @@ def choose(wanted: str, features: frozenset[str], folder: Path = HERE) -> Opened
         if found.library is None:
             raise OptionError(f"TAUTEN_NATIVE is {wanted!r}, but {found.missing}.")
         return found
-    tried = [Opened(None, missing="none is built for this kind of processor")]
-    for variant in variants():
+    for variant in variants():  # the last needs no features, so that there is always an answer
         if features.issuperset(VARIANTS[variant]):
-            tried.append(_open(variant, folder))
-            if tried[-1].library is not None:
+            found = _open(variant, folder)
+            if found.library is not None:
                 break
-    return tried[-1]
+    return found
 
 
 def _open(variant: str, folder: Path) -> Opened:
     file = path(variant, folder)
-    again = "python -m tauten.native.build"
+    cure = "cured by `python -m tauten.native.build`"
     if not file.exists():
-        return Opened(None, missing=f"the install built no {file.name} (no C++ compiler?), `{again}` does")
+        return Opened(None, missing=f"{file.name} was not built (no C++ compiler at install?), {cure}")
     try:
         opened = ctypes.CDLL(str(file))
         abi = int(opened.tauten_abi())
     except (OSError, AttributeError) as error:
-        return Opened(None, missing=f"{file.name} can't be opened ({error}), `{again}` makes it anew")
+        return Opened(None, missing=f"{file.name} can't be opened ({error}), {cure}")
     if abi != ABI:
-        return Opened(None, missing=f"{file.name} has interface {abi} and not {ABI}, `{again}` makes it anew")
+        return Opened(None, missing=f"{file.name} has interface {abi} where {ABI} is wanted, {cure}")
     return Opened(opened, variant)
 
 
