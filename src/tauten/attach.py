@@ -23,9 +23,8 @@ from torch import Tensor, nn
 from tauten.draws import Draws
 from tauten.engines.step import Scene, advance, autograd, averaged, changed, deliver
 from tauten.errors import DataError, ModelError, OptionError, RecipeError, UsageError
-from tauten.member import one_hot
 from tauten.nets.base import Pass
-from tauten.nets.graft import Grafted, bind, check_module, check_technique
+from tauten.nets.graft import Grafted, as_targets, bind, check_module, check_technique
 from tauten.nets.module import Places
 from tauten.optim import BETA2, EPSILON
 from tauten.recipe import Recipe
@@ -43,12 +42,14 @@ def attach(
     classes: int | None = None,
     steps_per_epoch: int | None = None,
     seed: int = 0,
+    targets: Tensor | None = None,
 ) -> "Attached":
     """Apply a recipe to `model` in a loop of your own; `recipe.attach(model, …)` is the same.
 
     `task` is "classification" (then `classes` is needed) or "regression" (standardize the targets, as the search
-    does). `steps_per_epoch`, usually `len(loader)`, is needed by a schedule that falls. With the same start weights,
-    batches and `seed`, the weights are those of a population's member.
+    does). `steps_per_epoch`, usually `len(loader)`, is needed by a schedule that falls; `targets`, those of all rows
+    trained on, by a technique that learns from them. With the same start weights, batches and `seed`, the weights are
+    those of a population's member.
 
     Every hidden activation (`nn.ReLU`, `F.gelu`, `x.tanh()` …) is a place where dropout and the like act. Batch norm
     is not grafted: a module that holds a batch norm layer satisfies the recipe's `batch_norm`, with its own momentum.
@@ -83,19 +84,27 @@ def attach(
         if task not in t.tasks:
             raise RecipeError(f"{t.name} is for {t.tasks[0]} and this is {task}; take recipe.without({t.name!r}).")
         if not t.is_off:
-            check_technique(t, model)
-    return Attached(recipe, model, task, classes, steps_per_epoch or 1, seed)
+            check_technique(t, model, targets)
+    known = None if targets is None else as_targets(targets, task, classes, "targets")
+    return Attached(recipe, model, task, classes, steps_per_epoch or 1, seed, known)
 
 
 class Attached:
     """A recipe at work on a module; made by `attach`. `optimizer` is an ordinary `torch.optim` one."""
 
     def __init__(
-        self, recipe: Recipe, model: nn.Module, task: str, classes: int | None, steps_per_epoch: int, seed: int
+        self,
+        recipe: Recipe,
+        model: nn.Module,
+        task: str,
+        classes: int | None,
+        steps_per_epoch: int,
+        seed: int,
+        targets: Tensor | None,
     ) -> None:
         self.model, self.epochs = model, recipe.setting.epochs
         self._setting, self._task, self._classes, self._seed = recipe.setting, task, classes, seed
-        self._length = self.epochs * steps_per_epoch
+        self._length, self._targets = self.epochs * steps_per_epoch, targets
         self._net = Grafted(model)
         self._parameters = {k: p for k, p in model.named_parameters() if p.requires_grad}
         self.optimizer = self._optimizer()
@@ -128,7 +137,11 @@ class Attached:
             raise UsageError("loss() is for training and gradients are off; use run.evaluate(x) for validation.")
         if self._scene is not None and any(p.grad is not None for p in self._parameters.values()):
             raise UsageError("loss() came again before step(); one batch is one step, so call run.step() after each.")
-        y = self._targets(x, y)
+        if not isinstance(x, Tensor) or not isinstance(y, Tensor):
+            raise DataError(f"loss() was given {type(x).__name__} and {type(y).__name__}; x and y must be tensors.")
+        if y.ndim == 0 or x.ndim == 0 or len(x) != len(y):
+            raise DataError(f"x has shape {tuple(x.shape)} and y {tuple(y.shape)}; both need one row an example.")
+        y = as_targets(y, self._task, self._classes, "y")
         techniques = self._started(x)
         step = torch.tensor(self._step, device=x.device)
         draws = Draws(torch.tensor(self._seed, dtype=torch.int64, device=x.device), step, "step")
@@ -244,32 +257,11 @@ class Attached:
     def _started(self, x: Tensor) -> tuple[Technique, ...]:
         """The techniques with their values as tensors; needs one batch, since only a pass shows the activations."""
         if self._techniques is None:
-            self._techniques = bind(self._chosen, self.model, x)
+            self._techniques = bind(self._chosen, self.model, x, self._targets)
             tree = averaged(*self._live())
             self._own = {t.name: t.init(_copy(tree)) for t in self._techniques if "init" in t.hooks}
             self.optimizer.zero_grad()
         return self._techniques
-
-    def _targets(self, x: Tensor, y: Tensor) -> Tensor:
-        """(B, K) class probabilities or regression targets; DataError where y is something else."""
-        if not isinstance(x, Tensor) or not isinstance(y, Tensor):
-            raise DataError(f"loss() was given {type(x).__name__} and {type(y).__name__}; x and y must be tensors.")
-        if y.ndim == 0 or x.ndim == 0 or len(x) != len(y):
-            raise DataError(f"x has shape {tuple(x.shape)} and y {tuple(y.shape)}; both need one row an example.")
-        if self._task == "regression":
-            return y.unsqueeze(-1) if y.ndim == 1 else y
-        k = self._classes or 0
-        if y.is_floating_point() and y.shape == (len(x), k):
-            return y
-        if y.ndim != 1 or y.is_floating_point():
-            raise DataError(
-                f"y has shape {tuple(y.shape)} and {y.dtype}; give class codes ({len(x)},) as whole numbers, or "
-                f"class probabilities ({len(x)}, {k})."
-            )
-        if len(y) and not 0 <= int(y.min()) <= int(y.max()) < k:
-            wrong = int(y.min()) if int(y.min()) < 0 else int(y.max())
-            raise DataError(f"y holds the class code {wrong}; with classes = {k} codes go from 0 to {k - 1}.")
-        return one_hot(y, k)
 
     def _live(self) -> tuple[Tree, Tree]:
         return {k: p.detach() for k, p in self._parameters.items()}, dict(self.model.named_buffers())

@@ -33,6 +33,8 @@ from tauten.draws import Draws
 from tauten.errors import ContractError, RecipeError
 from tauten.tensors import Tree
 
+Kernel = Mapping[str, float | str | tuple[float, ...]]
+"""Fields of the native engine's plan; see `Technique.kernel`."""
 _REGISTRY: dict[str, type["Technique"]] = {}
 HOOKS = (
     "batch", "normalize", "activation", "inference", "loss", "ascend",
@@ -44,14 +46,14 @@ HOOKS = (
 class Here:
     """What a hook may look at: this step of this member (or stack).
 
-    `kernels` are the names of the weights that a penalty or decay acts on: no biases, no norms. `lr` is this step's
-    learning rate; `preconditioner` is what divides the gradient in the optimizer's step (None: not known there).
+    `kernels` names the weights that penalties act on, no biases or norms, each with the axis of its units (member axis
+    not counted). `lr` is this step's learning rate, `preconditioner` what divides the gradient (None: not known there).
     """
 
     w: Tree
     x: Tensor
     y: Tensor
-    kernels: tuple[str, ...]
+    kernels: Mapping[str, int]
     lr: Tensor
     forward: Callable[[Tensor, str], Tensor]
     preconditioner: Tree | None = None
@@ -171,10 +173,11 @@ class Technique(Declared):
         """Whether to stop after these validation losses, one an epoch."""
         return Stop(False, len(history))
 
-    def kernel(self) -> Mapping[str, float | tuple[float, ...]] | None:
-        """The numbers by which the native engine's own code does the same; None where it has none.
+    def kernel(self) -> Kernel | None:
+        """What the native engine's own code needs to do the same; None where it has no code for this technique.
 
-        A recipe with a None trains on the stacked engine.
+        By field of its plan: a number, one for each layer or class, or the path of a draw below this technique's place
+        in the step, with `{layer}` where each layer has its own. `self` holds numbers, and what `learn` found out.
         """
         return {} if self.hooks == {"stop"} else None
 
@@ -200,8 +203,7 @@ class Technique(Declared):
         """True where every switch stands at its off value."""
         switches = self.switches()
         return bool(switches) and all(
-            set(v if isinstance(v := getattr(self, key), tuple) else (v,)) == {spec.off}
-            for key, spec in switches.items()
+            set(v if isinstance(v := getattr(self, k), tuple) else (v,)) == {spec.off} for k, spec in switches.items()
         )
 
     @property
@@ -288,12 +290,11 @@ def check_partners(chosen: Iterable[Technique]) -> None:
         if names.count(name) > 1:
             raise RecipeError(f"{name} stands twice in the recipe; keep one.")
     for one in chosen:
-        for other in one.excludes:
-            if other in names:
-                raise RecipeError(f"{one.name} can't be combined with {other}; remove one of the two.")
+        if both := [name for name in one.excludes if name in names]:
+            raise RecipeError(f"{one.name} can't be combined with {both[0]}; remove one of the two.")
 
 
 __all__ = [
-    "HOOKS", "Choice", "Draws", "Here", "Hyperparameter", "Stop", "Technique", "Tree", "check_partners", "choice",
-    "hyperparameter", "in_order", "technique", "techniques",
+    "HOOKS", "Choice", "Draws", "Here", "Hyperparameter", "Kernel", "Stop", "Technique", "Tree", "check_partners",
+    "choice", "hyperparameter", "in_order", "technique", "techniques",
 ]  # fmt: skip

@@ -6,7 +6,7 @@ from torch import nn
 from tauten.draws import Draws, derive_seed
 from tauten.errors import ModelError
 from tauten.nets.base import Net, Pass
-from tauten.nets.module import ModuleNet
+from tauten.nets.module import ModuleNet, kernels_of
 from tauten.techniques.dropout import Dropout
 
 EXAMPLE = torch.randn(4, 6, generator=torch.Generator().manual_seed(0))
@@ -79,6 +79,14 @@ def test_techniques_act_after_the_activations():
 def test_penalties_act_on_matrices_but_not_on_biases_and_norms():
     assert set(ModuleNet(Functional, EXAMPLE).kernels) == {"first.weight", "again.weight", "last.weight"}
     assert set(ModuleNet(sequential, EXAMPLE).kernels) == {"0.weight", "3.weight", "5.weight"}
+
+
+def test_with_each_kernel_stands_the_axis_of_its_units():
+    layers = {"plain": nn.Linear(2, 5), "filters": nn.Conv1d(2, 5, 3), "up": nn.ConvTranspose1d(2, 5, 3)}
+    axes = kernels_of(nn.ModuleDict(layers | {"words": nn.Embedding(5, 2), "pairs": nn.Bilinear(2, 3, 5)}))
+    assert axes == {"plain.weight": 0, "filters.weight": 0, "up.weight": 1, "words.weight": 0, "pairs.weight": 0}
+    shapes = {name: p.shape for name, p in nn.ModuleDict(layers).named_parameters()}
+    assert all(shapes[name][axes[name]] == 5 for name in ("plain.weight", "filters.weight", "up.weight"))
 
 
 def test_making_it_leaves_the_stream_of_draws_alone():

@@ -50,10 +50,10 @@ class Pass:
 class Trainable(Protocol):
     """What one training step asks of a network: a pure function of its weights and buffers.
 
-    `kernels` are the weights a penalty acts on.
+    `kernels` are the weights a penalty acts on, each with the axis of its units.
     """
 
-    kernels: tuple[str, ...]
+    kernels: dict[str, int]
 
     def forward(self, w: Tree, buffers: Tree, x: Tensor, at: Pass) -> tuple[Tensor, Tree]:
         """Outputs (M?, B, K) for x (M?, B, …), and the buffers after this pass."""

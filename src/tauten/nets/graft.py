@@ -1,9 +1,10 @@
-"""Techniques on a module as it stands: what can be grafted, and the module as one training step sees it."""
+"""Techniques on a module as it stands: what can be grafted, and module and targets as one training step sees them."""
 
 import torch
 from torch import Tensor, nn
 
-from tauten.errors import ModelError, RecipeError
+from tauten.errors import DataError, ModelError, OptionError, RecipeError
+from tauten.member import one_hot
 from tauten.nets.base import Pass
 from tauten.nets.module import call, count_places, kernels_of
 from tauten.technique import Technique
@@ -28,8 +29,13 @@ class Grafted:
         return w
 
 
-def bind(techniques: tuple[Technique, ...], module: nn.Module, x: Tensor) -> tuple[Technique, ...]:
-    """The techniques with their values as tensors, those per layer fitted to the activations that a batch meets."""
+def bind(
+    techniques: tuple[Technique, ...], module: nn.Module, x: Tensor, targets: Tensor | None
+) -> tuple[Technique, ...]:
+    """The techniques with their values as tensors, those per layer fitted to the activations that a batch meets.
+
+    `targets` (n, K) are those of all training rows, from which some learn.
+    """
     acting = [t.name for t in techniques if "activation" in t.hooks]
     layers = count_places(module, x)[0] if acting else 0
     if acting and not layers:
@@ -37,7 +43,28 @@ def bind(techniques: tuple[Technique, ...], module: nn.Module, x: Tensor) -> tup
             f"{acting[0]} acts after activations such as nn.ReLU and the module calls none that Tauten knows; use one "
             f"of torch's, or take recipe.without({acting[0]!r})."
         )
-    return tuple(_bound(t, layers, x.device) for t in techniques)
+    bound = tuple(_bound(t, layers, x.device) for t in techniques)
+    return bound if targets is None else tuple(t.with_values(t.learn(targets.to(x.device))) for t in bound)
+
+
+def as_targets(y: Tensor, task: str, classes: int | None, name: str) -> Tensor:
+    """(B, K) class probabilities or regression targets; DataError where y is something else."""
+    if not isinstance(y, Tensor) or y.ndim == 0:
+        raise DataError(f"{name} is {y!r}; it must be a tensor with one row an example.")
+    if task == "regression":
+        return y.unsqueeze(-1) if y.ndim == 1 else y
+    n, k = len(y), classes or 0
+    if y.is_floating_point() and y.shape == (n, k):
+        return y
+    if y.ndim != 1 or y.is_floating_point():
+        raise DataError(
+            f"{name} has shape {tuple(y.shape)} and {y.dtype}; give class codes ({n},) as whole numbers, or "
+            f"class probabilities ({n}, {k})."
+        )
+    if n and not 0 <= int(y.min()) <= int(y.max()) < k:
+        wrong = int(y.min()) if int(y.min()) < 0 else int(y.max())
+        raise DataError(f"{name} holds the class code {wrong}; with classes = {k} codes go from 0 to {k - 1}.")
+    return one_hot(y, k)
 
 
 def check_module(module: nn.Module) -> None:
@@ -50,8 +77,12 @@ def check_module(module: nn.Module) -> None:
         raise ModelError("no parameter of the module requires a gradient; unfreeze those to be trained.")
 
 
-def check_technique(t: Technique, module: nn.Module) -> None:
-    """RecipeError for a technique that can't act on this module faithfully, with the fix."""
+def check_technique(t: Technique, module: nn.Module, targets: Tensor | None) -> None:
+    """RecipeError or OptionError for a technique that can't act on this module faithfully, with the fix."""
+    if targets is None and type(t).learn is not Technique.learn:
+        raise OptionError(
+            f"{t.name} learns from the training targets and targets is None; give those of all rows trained on."
+        )
     if t.structural() and not any(isinstance(m, OWN_LAYERS.get(t.name, ())) for m in module.modules()):
         raise RecipeError(
             f"{t.name} changes what a network consists of and can't be grafted onto a module; put it into the module "

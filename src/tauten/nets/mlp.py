@@ -53,7 +53,7 @@ class MLP:
             if name == "out" or not structure:
                 self._shapes[f"{name}.bias"] = (fan_out,)
         self._hidden = tuple(zip(names[:-1], widths[1:], strict=False))
-        self.kernels = tuple(name for name in self._shapes if name.endswith(".weight"))
+        self.kernels = {name: 1 for name in self._shapes if name.endswith(".weight")}
         own, buffers = self._structural()
         self._sizes = self._shapes | {k: tuple(v.shape) for k, v in (own | buffers).items()}
 

@@ -41,10 +41,18 @@ class Places(TorchFunctionMode):
         return self._at.activated(out) if func in ACTIVATIONS else out
 
 
-def kernels_of(module: nn.Module) -> tuple[str, ...]:
-    """Names of the weights that a penalty or decay acts on: trained matrices and filters, no biases, no norms."""
-    norms = {id(p) for m in module.modules() if isinstance(m, NORMS) for p in m.parameters(recurse=False)}
-    return tuple(k for k, p in module.named_parameters() if p.ndim >= 2 and p.requires_grad and id(p) not in norms)
+def kernels_of(module: nn.Module) -> dict[str, int]:
+    """The weights that a penalty or decay acts on: trained matrices and filters, no biases, no norms.
+
+    With each stands the axis of its units: the first, as in all of torch's layers (an embedding's units are its
+    words) but transposed convolutions, whose second it is.
+    """
+    norms, turned = (
+        {id(p) for m in module.modules() if isinstance(m, kinds) for p in m.parameters(recurse=False)}
+        for kinds in (NORMS, nn.modules.conv._ConvTransposeNd)
+    )
+    trained = {k: p for k, p in module.named_parameters() if p.ndim >= 2 and p.requires_grad and id(p) not in norms}
+    return {k: int(id(p) in turned) for k, p in trained.items()}
 
 
 def call(module: nn.Module, w: Tree, buffers: Tree, x: Tensor, at: Pass) -> tuple[Tensor, Tree]:

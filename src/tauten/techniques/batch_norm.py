@@ -1,11 +1,9 @@
 """Batch normalization."""
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor
 
-from tauten.technique import Technique, Tree, hyperparameter
+from tauten.technique import Kernel, Technique, Tree, hyperparameter
 
 
 class BatchNorm(
@@ -25,7 +23,7 @@ class BatchNorm(
 
     epsilon = 1e-5
 
-    def kernel(self) -> Mapping[str, float]:
+    def kernel(self) -> Kernel:
         return {"batch_norm": self.momentum}
 
     def parameters(self, width: int) -> Tree:

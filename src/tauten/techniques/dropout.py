@@ -1,11 +1,9 @@
 """Dropout."""
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor
 
-from tauten.technique import Draws, Technique, choice, hyperparameter
+from tauten.technique import Draws, Kernel, Technique, choice, hyperparameter
 from tauten.tensors import lead
 
 
@@ -29,8 +27,9 @@ class Dropout(
     )
     form: str = choice(default="inverted", options=("inverted", "classic"), doc="where the scale is applied")
 
-    def kernel(self) -> Mapping[str, float | tuple[float, ...]]:
-        return {"dropout": self.p, "dropout_classic": float(self.form == "classic")}
+    def kernel(self) -> Kernel:
+        classic = float(self.form == "classic")
+        return {"dropout": self.p, "dropout_classic": classic, "dropout_sites": "activation/{layer}"}
 
     def activation(self, h: Tensor, r: Draws) -> Tensor:
         dropped = r.bernoulli(self.p, h)

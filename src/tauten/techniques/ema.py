@@ -1,11 +1,9 @@
 """Exponential moving average of the weights."""
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor
 
-from tauten.technique import Technique, Tree, hyperparameter
+from tauten.technique import Kernel, Technique, Tree, hyperparameter
 from tauten.tensors import lead, pick_tree
 
 
@@ -24,7 +22,7 @@ class EMA(
 
     decay: float = hyperparameter(off=0.0, low=0.5, high=0.99999, default=0.99, search=(0.9, 0.999), doc="d")
 
-    def kernel(self) -> Mapping[str, float]:
+    def kernel(self) -> Kernel:
         return {"ema": self.decay}
 
     def init(self, w: Tree) -> Tree:

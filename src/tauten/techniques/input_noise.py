@@ -1,11 +1,9 @@
 """Gaussian noise on the input."""
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor
 
-from tauten.technique import Draws, Technique, hyperparameter
+from tauten.technique import Draws, Kernel, Technique, hyperparameter
 from tauten.tensors import lead, pick
 
 
@@ -22,8 +20,8 @@ class InputNoise(
         off=0.0, low=1e-4, high=5.0, default=0.1, search=(0.01, 1.0), log=True, doc="standard deviation"
     )
 
-    def kernel(self) -> Mapping[str, float]:
-        return {"input_noise": self.sigma}
+    def kernel(self) -> Kernel:
+        return {"input_noise": self.sigma, "noise_site": "batch"}
 
     def batch(self, x: Tensor, y: Tensor, r: Draws) -> tuple[Tensor, Tensor]:
         return pick(torch.as_tensor(self.sigma > 0), x + lead(self.sigma, x) * r.normal(x), x), y

@@ -1,11 +1,9 @@
 """L1 penalty by its proximal step."""
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor
 
-from tauten.technique import Here, Technique, Tree, hyperparameter
+from tauten.technique import Here, Kernel, Technique, Tree, hyperparameter
 from tauten.tensors import lead, pick
 
 
@@ -26,7 +24,7 @@ class L1(
 
     strength: float = hyperparameter(off=0.0, low=1e-8, high=10.0, default=1e-4, search=(1e-6, 1e-2), log=True, doc="λ")
 
-    def kernel(self) -> Mapping[str, float]:
+    def kernel(self) -> Kernel:
         return {"l1": self.strength}
 
     def weights(self, new: Tree, old: Tree, here: Here) -> Tree:

@@ -1,11 +1,9 @@
 """L2 penalty."""
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor
 
-from tauten.technique import Here, Technique, hyperparameter
+from tauten.technique import Here, Kernel, Technique, hyperparameter
 from tauten.tensors import lead, pick, sum_per_member
 
 
@@ -21,7 +19,7 @@ class L2(
 
     strength: float = hyperparameter(off=0.0, low=1e-8, high=10.0, default=1e-4, search=(1e-6, 1e-2), log=True, doc="λ")
 
-    def kernel(self) -> Mapping[str, float]:
+    def kernel(self) -> Kernel:
         return {"l2": self.strength}
 
     def loss(self, loss: Tensor, out: Tensor, here: Here) -> Tensor:

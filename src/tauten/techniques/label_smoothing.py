@@ -1,10 +1,8 @@
 """Label smoothing."""
 
-from collections.abc import Mapping
-
 from torch import Tensor
 
-from tauten.technique import Draws, Technique, choice, hyperparameter
+from tauten.technique import Draws, Kernel, Technique, choice, hyperparameter
 from tauten.tensors import lead
 
 
@@ -26,7 +24,7 @@ class LabelSmoothing(
     epsilon: float = hyperparameter(off=0.0, low=0.001, high=0.9, default=0.1, search=(0.01, 0.3), doc="share moved")
     over: str = choice(default="all", options=("all", "others"), doc="the classes that receive the share")
 
-    def kernel(self) -> Mapping[str, float]:
+    def kernel(self) -> Kernel:
         return {"label_smoothing": self.epsilon, "label_smoothing_others": float(self.over == "others")}
 
     def batch(self, x: Tensor, y: Tensor, r: Draws) -> tuple[Tensor, Tensor]:

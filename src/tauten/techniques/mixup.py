@@ -1,11 +1,9 @@
 """Mixup."""
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor
 
-from tauten.technique import Draws, Technique, hyperparameter
+from tauten.technique import Draws, Kernel, Technique, hyperparameter
 from tauten.tensors import lead, pick, take_rows
 
 
@@ -23,8 +21,9 @@ class Mixup(
 
     alpha: float = hyperparameter(off=0.0, low=0.01, high=10.0, default=0.2, search=(0.05, 2.0), log=True, doc="α")
 
-    def kernel(self) -> Mapping[str, float]:
-        return {"mixup": self.alpha}
+    def kernel(self) -> Kernel:
+        parts = {f"{x}_{part}_site": f"batch/share/{x}/{part}" for x in "ab" for part in ("normal", "accept", "boost")}
+        return {"mixup": self.alpha, "partner_site": "batch/partner", **parts}
 
     def batch(self, x: Tensor, y: Tensor, r: Draws) -> tuple[Tensor, Tensor]:
         on = torch.as_tensor(self.alpha > 0)

@@ -1,10 +1,8 @@
 """Sharpness-aware minimization."""
 
-from collections.abc import Mapping
-
 import torch
 
-from tauten.technique import Here, Technique, Tree, hyperparameter
+from tauten.technique import Here, Kernel, Technique, Tree, hyperparameter
 from tauten.tensors import lead, norm_per_member, pick
 
 
@@ -19,7 +17,7 @@ class SAM(
 
     rho: float = hyperparameter(off=0.0, low=0.001, high=2.0, default=0.05, search=(0.01, 0.5), log=True, doc="ρ")
 
-    def kernel(self) -> Mapping[str, float]:
+    def kernel(self) -> Kernel:
         return {"sam": self.rho}
 
     def ascend(self, w: Tree, g: Tree, here: Here) -> Tree:

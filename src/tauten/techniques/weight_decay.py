@@ -1,10 +1,8 @@
 """Decoupled weight decay."""
 
-from collections.abc import Mapping
-
 import torch
 
-from tauten.technique import Here, Technique, Tree, hyperparameter
+from tauten.technique import Here, Kernel, Technique, Tree, hyperparameter
 from tauten.tensors import lead, pick
 
 
@@ -19,7 +17,7 @@ class WeightDecay(
 
     strength: float = hyperparameter(off=0.0, low=1e-6, high=10.0, default=0.01, search=(1e-4, 3.0), log=True, doc="λ")
 
-    def kernel(self) -> Mapping[str, float]:
+    def kernel(self) -> Kernel:
         return {"weight_decay": self.strength}
 
     def weights(self, new: Tree, old: Tree, here: Here) -> Tree:
