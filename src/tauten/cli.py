@@ -36,7 +36,7 @@ Depth = Annotated[int | None, typer.Option(help="Hidden layers of the built-in n
 Folds = Annotated[str, typer.Option(help="A number, or auto.")]
 Holdout = Annotated[float, typer.Option(help="Share of the rows that no choice ever sees.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything but the holdout.")]
-Threads = Annotated[str, typer.Option(help="A number, or auto: the cores free to this process.")]
+Threads = Annotated[str, typer.Option(help="A number, or auto: the physical cores free to this process.")]
 Out = Annotated[Path | None, typer.Option(help="Folder for the run; runs/NAME by default.")]
 ModelFile = Annotated[str | None, typer.Option(help="Your own network: FILE.py:FUNCTION that returns an nn.Module.")]
 Recipes = Annotated[list[str], typer.Option("--recipe", help="A TOML file, plain or usual; may be repeated.")]
@@ -68,12 +68,13 @@ def search(
     """Find the recipe for a network on data, and prove it."""
     from tauten.api import search as run
     from tauten.sampler import parse_grid
-    from tauten.show import Live, summary
+    from tauten.show import Live, engine_note, summary
 
     folder = out or _free_folder(source)
     _refuse_taken(folder)
     if budget and trials:
         raise OptionError("--budget and --trials were both given; give one of the two.")
+    engine_note(Console(stderr=True), model)
     with Live(Console(stderr=True), budget or (None if trials else "5m"), folder) as live:
         result = run(
             source,
@@ -213,8 +214,9 @@ def _measure(
     deliver: bool,
 ) -> Any:
     from tauten.api import compare as run
-    from tauten.show import Live
+    from tauten.show import Live, engine_note
 
+    engine_note(Console(stderr=True), model)
     with Live(Console(stderr=True), None) as live:
         return run(
             source,

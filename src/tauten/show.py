@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tauten.metrics import METRICS
+from tauten.native.library import describe, library
 from tauten.options import parse_budget
 from tauten.racing import Standing
 from tauten.searching import Phase, Tick
@@ -87,6 +88,12 @@ class Live:
         if self._phase == "race" and self._standing:
             return Text(f"{left} · {self._standing.training} members training ·{self._raced().strip().rjust(1)}")
         return Text(f"{left} · {self._done:,} gradient evaluations")
+
+
+def engine_note(console: Console, model: str | None) -> None:
+    """One line where built-in networks train slower than they could."""
+    if model is None and library() is None:
+        console.print(Text(f"note: {describe()}", style="yellow"), soft_wrap=True)
 
 
 def summary(console: Console, evidence: Mapping[str, Any], folder: Path, source: str) -> None:
