@@ -1,19 +1,21 @@
 """A population: members trained by one program, in groups, on all threads.
 
-Members are put into **blocks**: engines of one group with a bounded number of slots. A block runs on one thread at a
-time with torch's own threading off, so its bits don't depend on how many threads there are.
+Members are put into **blocks**: engines of one group. Where the native engine can do all that a recipe asks for, its
+members are trained one per thread, whatever their blocks. A block of a torch engine has a bounded number of slots and
+runs on one thread at a time with torch's own threading off. Either way bits don't depend on how many threads there are.
 """
 
-import dataclasses
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from types import TracebackType
 from typing import Self, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from tauten.engines.protocol import Engine
+from tauten.engines.block import Block, Completed, Progress
+from tauten.engines.native import Job, NativeEngine, Queue, able
 from tauten.engines.single import Single
 from tauten.engines.slots import Lift, Resident, SlotEngine
 from tauten.engines.stacked import Stacked
@@ -29,27 +31,12 @@ BLOCK_WEIGHTS, BLOCK_SLOTS = 2**20, (4, 32)
 """Weights of a block, about, and the limits of its slots: few enough to stay near the cache, enough that its operations
 are long. Threads take turns in Python between operations, and over short ones they wait more than they work."""
 SMALL_WEIGHTS, SMALL_THREADS = 2**17, 2
-"""Networks below this many weights are trained by at most two threads at once: `python benchmarks/threads.py` shows how
-more of them wait for each other."""
+"""Networks below this many weights are trained by at most two threads at once on torch engines: `python
+benchmarks/threads.py` shows how more of them wait for each other."""
+TICK = 0.1
+"""Seconds between two looks at how far the native engine has come."""
 
 T = TypeVar("T")
-
-
-@dataclasses.dataclass(frozen=True)
-class Progress:
-    """A member after one more epoch: its number of epochs, and the mean training loss of the last."""
-
-    epoch: int
-    loss: float
-    done: bool
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Completed:
-    """A member at its end: its outputs (R, K) on the rows asked for, and its delivered weights where wanted."""
-
-    outputs: Tensor | None
-    delivered: Delivered | None
 
 
 def size_of(net: Net) -> int:
@@ -58,9 +45,13 @@ def size_of(net: Net) -> int:
 
 
 class Builder:
-    """Makes the network and the lift of a group: the built-in MLP, or the user's module."""
+    """Makes the network and the engine of a group: the built-in MLP, or the user's module.
 
-    def __init__(self, source: Source, module: Callable[[], nn.Module] | None = None) -> None:
+    `native=False` trains on torch engines only.
+    """
+
+    def __init__(self, source: Source, module: Callable[[], nn.Module] | None = None, *, native: bool = True) -> None:
+        self._native = native and module is None and source.inputs.ndim == 2
         self._inputs, self._outputs = source.inputs.shape[1:], source.targets.shape[1]
         self.module = ModuleNet(module, source.inputs[:2]) if module else None
         if self.module and self.module.outputs != self._outputs:
@@ -83,6 +74,10 @@ class Builder:
         structure = [t for t in recipe.techniques if t.structural()]
         return MLP(self._inputs.numel(), self._outputs, recipe.setting, structure)
 
+    def native(self, recipe: Recipe) -> bool:
+        """Whether the native engine trains it: decided by capability, never by a stopwatch."""
+        return self._native and able(recipe)
+
     def block(self, net: Net, members: int, threads: int) -> int:
         """Slots of a block for so many members of one network: an even share for each thread, within limits."""
         low, high = BLOCK_SLOTS
@@ -94,61 +89,6 @@ class Builder:
         if self.module is None:
             return Stacked()
         return Vmapped() if self.module.mappable else Single()
-
-
-@dataclasses.dataclass(eq=False)
-class _Block:
-    """An engine, who is in it, and how many epochs each has behind them."""
-
-    group: Group
-    engine: Engine
-    slots: int
-    held: dict[int, Member] = dataclasses.field(default_factory=dict)
-    epoch: dict[int, int] = dataclasses.field(default_factory=dict)
-
-    @property
-    def cost(self) -> int:
-        """Gradient evaluations of one epoch of all its members."""
-        return self.group.epoch_steps * self.group.passes * len(self.held)
-
-    def admit(self, members: Sequence[Member]) -> list[Member]:
-        """Fill the free slots; returns who found none."""
-        free = self.slots - len(self.held)
-        self.engine.admit(members[:free])
-        self.held.update({m.id: m for m in members[:free]})
-        self.epoch.update({m.id: 0 for m in members[:free]})
-        return list(members[free:])
-
-    def advance(self) -> dict[int, Progress]:
-        """One epoch."""
-        losses = self.engine.run(self.group.epoch_steps)
-        self.epoch = {id: epoch + 1 for id, epoch in self.epoch.items()}
-        return {id: Progress(self.epoch[id], losses[id], self.epoch[id] >= m.epochs) for id, m in self.held.items()}
-
-    def leave(self, members: set[int]) -> None:
-        """Let members go."""
-        own = members & self.held.keys()
-        for id in own:
-            del self.held[id], self.epoch[id]
-        if own and self.held:
-            self.engine.evict(own)
-
-    def complete(
-        self, rows: Mapping[int, Tensor], wanted: set[int], tick: Callable[[int], None]
-    ) -> dict[int, Completed]:
-        """Every member to its last epoch."""
-        result: dict[int, Completed] = {}
-        while self.held:
-            done = {id for id, m in self.held.items() if self.epoch[id] >= m.epochs}
-            if not done:
-                tick(self.cost)
-                self.advance()
-                continue
-            outputs = self.engine.evaluate({id: rows[id] for id in done if id in rows})
-            for id in done:
-                result[id] = Completed(outputs.get(id), self.engine.extract(id) if id in wanted else None)
-            self.leave(done)
-        return result
 
 
 class Population:
@@ -165,8 +105,10 @@ class Population:
     def __init__(self, builder: Builder, sources: Sequence[Source], threads: int = 1, block: int | None = None) -> None:
         self._builder, self._sources, self._threads, self._block = builder, sources, threads, block
         self._resident = Resident(sources)
-        self._blocks: list[_Block] = []
-        self._pool: ThreadPoolExecutor | None = None
+        self._torch: list[Block] = []
+        self._native: list[Block] = []
+        self._pools: dict[int, ThreadPoolExecutor] = {}
+        self._torch_threads = threads
         self._outer_threads = torch.get_num_threads()
         self.gradient_evaluations = 0
 
@@ -177,61 +119,90 @@ class Population:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._pool:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+        for pool in self._pools.values():
+            pool.shutdown(wait=True, cancel_futures=True)
         torch.set_num_threads(self._outer_threads)
 
     def __len__(self) -> int:
         return sum(len(block.held) for block in self._blocks)
 
+    @property
+    def _blocks(self) -> list[Block]:
+        return self._torch + self._native
+
     def enter(self, members: Sequence[Member]) -> None:
         """Take members in, each into a block of its group with a free slot, or a new one."""
-        waiting: dict[Group, list[Member]] = {}
+        waiting: dict[tuple[bool, Group], list[Member]] = {}
         for member in members:
             self._builder.check(member.recipe)
-            waiting.setdefault(Group.of(member, self._sources[member.source]), []).append(member)
-        for group, own in waiting.items():
-            for block in self._blocks:
+            group = Group.of(member, self._sources[member.source])
+            waiting.setdefault((self._builder.native(member.recipe), group), []).append(member)
+        for (native, group), own in waiting.items():
+            blocks = self._native if native else self._torch
+            for block in blocks:
                 if block.group == group and own:
                     own = block.admit(own)
             while own:
-                net, lift = self._builder.net(own[0].recipe), self._builder.lift()
-                if self._pool is None:
-                    small = size_of(net) < SMALL_WEIGHTS
-                    self._pool = ThreadPoolExecutor(min(self._threads, SMALL_THREADS) if small else self._threads)
-                slots = self._block or self._builder.block(net, len(own), self._threads)
-                # Empty slots of a fixed block are trained too, as dummies: no more of them than members.
-                slots = min(slots, len(own)) if lift.fixed and not self._block else slots
-                block = _Block(group, SlotEngine(group, net, self._resident, lift, slots), slots)
+                blocks.append(block := self._new_native(group, own) if native else self._new_torch(group, own))
                 own = block.admit(own)
-                self._blocks.append(block)
+
+    def _new_native(self, group: Group, members: Sequence[Member]) -> Block:
+        net = self._builder.net(members[0].recipe)
+        assert isinstance(net, MLP)
+        return Block(group, NativeEngine(group, net, self._resident), sys.maxsize)
+
+    def _new_torch(self, group: Group, members: Sequence[Member]) -> Block:
+        net, lift = self._builder.net(members[0].recipe), self._builder.lift()
+        if size_of(net) < SMALL_WEIGHTS:
+            self._torch_threads = min(self._threads, SMALL_THREADS)
+        slots = self._block or self._builder.block(net, len(members), self._threads)
+        # Empty slots of a fixed block are trained too, as dummies: no more of them than members.
+        slots = min(slots, len(members)) if lift.fixed and not self._block else slots
+        return Block(group, SlotEngine(group, net, self._resident, lift, slots), slots)
 
     def advance(self) -> dict[int, Progress]:
         """Train every member for one epoch."""
         self.gradient_evaluations += sum(block.cost for block in self._blocks)
-        return self._gather([self._submit(block.advance) for block in self._blocks])
+        jobs = [self._submit(block.advance) for block in self._torch]
+        queue = Queue([Job(_engine(b), id, b.group.epoch_steps) for b in self._native for id in b.held])
+        self._work(queue)
+        losses = queue.losses()
+        native = {id: one for b in self._native for id, one in b.advanced(losses).items()}
+        return dict(sorted((native | self._gather(jobs)).items()))
 
     def complete(
         self, rows: Mapping[int, Tensor], extract: Iterable[int] = (), tick: Callable[[int], None] = lambda _: None
     ) -> dict[int, Completed]:
-        """Train every member to its last epoch and let it go; each block goes on as fast as it can.
+        """Train every member to its last epoch and let it go; each goes on as fast as it can.
 
         `rows` are what each member is evaluated on at its end, `extract` whose weights are wanted. `tick` is called
-        with the gradient evaluations of each epoch of a block, from that block's thread.
+        with the gradient evaluations since it was last called, from any thread.
         """
-        self.gradient_evaluations += sum(
-            block.group.epoch_steps * block.group.passes * max(m.epochs - block.epoch[id], 0)
-            for block in self._blocks
-            for id, m in block.held.items()
+        wanted, native = set(extract), self._native
+        left = {
+            id: max(m.epochs - b.epoch[id], 0) * b.group.epoch_steps for b in self._blocks for id, m in b.held.items()
+        }
+        self.gradient_evaluations += sum(left[id] * b.group.passes for b in self._blocks for id in b.held)
+        jobs = [self._submit(block.complete, rows, wanted, tick) for block in self._torch]
+        queue = Queue(
+            [Job(_engine(b), id, left[id], rows.get(id), last=id not in wanted) for b in native for id in b.held]
         )
-        jobs = [self._submit(block.complete, rows, set(extract), tick) for block in self._blocks]
-        self._blocks = []
-        return self._gather(jobs)
+        self._work(queue, tick)
+        done = {
+            id: Completed(queue.outputs.get(id), b.engine.extract(id) if id in wanted else None)
+            for b in native
+            for id in b.held
+        }
+        self._torch, self._native = [], []
+        return dict(sorted((done | self._gather(jobs)).items()))
 
     def evaluate(self, rows: Mapping[int, Tensor]) -> dict[int, Tensor]:
         """Outputs (R, K) of the named members on their rows."""
-        asked = [(block, {id: rows[id] for id in block.held if id in rows}) for block in self._blocks]
-        return self._gather([self._submit(block.engine.evaluate, own) for block, own in asked])
+        asked = [(block, {id: rows[id] for id in block.held if id in rows}) for block in self._torch]
+        jobs = [self._submit(block.engine.evaluate, own) for block, own in asked]
+        queue = Queue([Job(_engine(b), id, 0, rows[id]) for b in self._native for id in b.held if id in rows])
+        self._work(queue)
+        return dict(sorted((queue.outputs | self._gather(jobs)).items()))
 
     def extract(self, member: int) -> Delivered:
         """A copy of a member's delivered weights and buffers."""
@@ -241,12 +212,38 @@ class Population:
         """Let members go; a block without members is given back."""
         for block in self._blocks:
             block.leave(set(members))
-        self._blocks = [block for block in self._blocks if block.held]
+        self._torch = [block for block in self._torch if block.held]
+        self._native = [block for block in self._native if block.held]
 
     def _submit(self, call: Callable[..., T], *args: object) -> Future[T]:
-        assert self._pool is not None
-        return self._pool.submit(call, *args)
+        return self._pool(self._torch_threads).submit(call, *args)
+
+    def _pool(self, threads: int) -> ThreadPoolExecutor:
+        return self._pools.setdefault(threads, ThreadPoolExecutor(threads))
+
+    def _work(self, queue: Queue, tick: Callable[[int], None] = lambda _: None) -> None:
+        """Let threads work on a queue of native members until it is empty."""
+        if not len(queue):
+            return
+        workers = [self._pool(self._threads).submit(queue.work) for _ in range(min(self._threads, len(queue)))]
+        told = 0
+        try:
+            while wait(workers, TICK).not_done:
+                told, before = queue.done, told
+                tick(told - before)
+        except BaseException:
+            queue.stop()
+            wait(workers)
+            raise
+        tick(queue.done - told)
+        for worker in workers:
+            worker.result()
 
     @staticmethod
     def _gather(jobs: Sequence[Future[dict[int, T]]]) -> dict[int, T]:
-        return dict(sorted((id, value) for job in jobs for id, value in job.result().items()))
+        return {id: value for job in jobs for id, value in job.result().items()}
+
+
+def _engine(block: Block) -> NativeEngine:
+    assert isinstance(block.engine, NativeEngine)
+    return block.engine

@@ -56,6 +56,13 @@ class MLP:
         self.kernels = {name: 1 for name in self._shapes if name.endswith(".weight")}
         own, buffers = self._structural()
         self._sizes = self._shapes | {k: tuple(v.shape) for k, v in (own | buffers).items()}
+        self.parts = {
+            key: (torch.Size(self._sizes[key]), key in buffers)
+            for name in names
+            for key in self._sizes
+            if key.startswith(f"{name}.")
+        }
+        """Every weight and buffer layer by layer: its shape, and whether it is a buffer."""
 
     def init(self, seeds: Sequence[int]) -> tuple[Tree, Tree]:
         """Fresh weights and buffers, padded, stacked (M, …)."""

@@ -1,0 +1,165 @@
+// The pass backward, and what becomes of each gradient: it is consumed by the optimizer at once, block by block, unless a
+// technique needs all of them together.
+#pragma once
+
+#include "forward.h"
+
+namespace tauten {
+
+constexpr float BETA1 = 0.9f, BETA2 = 0.999f, ADAM_EPSILON = 1e-8f;
+
+// One optimizer step's numbers, and the optimizer over runs of a member's memory. The formulas and their order are those
+// of tauten/optim.py and of the techniques' `weights` hooks.
+class Optimizer {
+   public:
+    explicit Optimizer(Member& member) : member_(member), plan_(member.plan) {
+        const double progress = std::min((double)member.step / (double)plan_.length, 1.0);
+        const double rate = plan_.learning_rate * (plan_.cosine ? 0.5 * (1 + std::cos(M_PI * progress)) : 1.0);
+        rate_ = (float)rate;
+        if (plan_.adam) {
+            const double t = (double)member.step + 1;
+            step_ = (float)((double)rate_ / -std::expm1(t * std::log(0.9)));
+            deviation_ = 1 / std::sqrt((float)-std::expm1(t * std::log(0.999)));
+        }
+        decay_ = rate_ * plan_.weight_decay;
+        shrink_ = rate_ * plan_.l1;
+    }
+
+    // n floats from offset `at` on, with gradients g taken at the weights `read`; without them the L2 penalty's share is in
+    // g already.
+    void run(int64_t at, int64_t n, const float* g, const float* read, bool kernel) const {
+        if (plan_.adam) kernel ? rows<true, true>(at, n, g, read) : rows<true, false>(at, n, g, read);
+        else kernel ? rows<false, true>(at, n, g, read) : rows<false, false>(at, n, g, read);
+    }
+
+   private:
+    template <bool ADAM, bool KERNEL>
+    void rows(int64_t at, int64_t n, const float* g, const float* read) const {
+        float *w = member_.w.data() + at, *mean = member_.mean.data() + at;
+        float* square = ADAM ? member_.square.data() + at : nullptr;
+        const bool l2 = KERNEL && read && plan_.l2 > 0, decay = KERNEL && decay_ > 0, l1 = KERNEL && shrink_ > 0;
+        for (int64_t i = 0; i < n; i += LANES) {
+            const V old = load(w + i);
+            V grad = load(g + i), next, scale;
+            if (l2) grad = fma(load(read + at + i), splat(2 * plan_.l2), grad);
+            if constexpr (ADAM) {
+                const V m = load(mean + i), moved = fma(grad - m, splat(1 - BETA1), m);
+                const V v = fma(grad * (1 - BETA2), grad, load(square + i) * BETA2);
+                store(mean + i, moved);
+                store(square + i, v);
+                scale = fma(root(v), splat(deviation_), splat(ADAM_EPSILON));
+                next = old - moved * step_ / scale;
+            } else {
+                const V velocity = fma(load(mean + i), splat(plan_.momentum), grad);
+                store(mean + i, velocity);
+                scale = splat(1 - plan_.momentum);
+                next = old - velocity * rate_;
+            }
+            if (decay) next -= old * decay_;
+            if (l1) {
+                const V size = absolute(next) - shrink_ / scale;
+                next = pick(size < 0.0f, V{}, as_float(as_int(size) | (as_int(next) & (int32_t)0x80000000)));
+            }
+            store(w + i, next);
+        }
+    }
+
+    Member& member_;
+    const tauten_plan& plan_;
+    float rate_ = 0, step_ = 0, deviation_ = 0, decay_ = 0, shrink_ = 0;
+};
+
+// Where gradients go: `optimizer` takes each at once; without one they are kept in `space.gradients`.
+struct Backward {
+    const Member& member;
+    const float* w;  // the weights that the gradient is taken at
+    Space& space;
+    const Optimizer* optimizer;
+    int columns, batch;
+
+    // From `inner`, which holds the gradient of the outputs.
+    void run() const {
+        const Layout& layout = member.layout;
+        const Panels inner = space.panels(space.inner), gradient = space.panels(space.gradient);
+        for (int i = (int)layout.hidden(); i >= 0; i--) {
+            const Layer& layer = layout.layers[i];
+            // Before the weights move.
+            if (i > 0) {
+                const bool add = member.plan.skip && i < layout.hidden();
+                product(layer.in, layer.out, Values{w + layer.weight, layer.next, 1}, inner, gradient, columns, add,
+                        [](int, int) {});
+            }
+            weights(layer, space.panels(space.activations[i]));
+            if (i > 0) hidden(i - 1);
+        }
+    }
+
+   private:
+    void weights(const Layer& layer, Panels in) const {
+        const Panels inner = space.panels(space.inner);
+        float* turned_rows = space.turned.data();
+        const int64_t next = space.turned_next;
+        turned(inner, layer.out, columns, turned_rows, next);
+        outer(layer.in, padded(layer.out), in, turned_rows, next, batch,
+              [&](int row, int rows, int column, int width, const float* block) {
+                  for (int r = 0; r < rows; r++)
+                      take(layer.weight + (row + r) * layer.next + column, width, block + r * WIDTH, true);
+              });
+        if (layer.bias < 0) return;
+        float* g = space.gradients.data() + layer.bias;
+        for (int f = 0; f < layer.out; f++) {
+            V total{};
+            for (int c = 0; c < columns; c += LANES) total += load(inner.at(c / WIDTH, f) + c % WIDTH);
+            g[f] = sum(total);
+        }
+        taken(layer.bias, layer.out);
+    }
+
+    // Through dropout, activation and batch norm: from `gradient`, of the layer's output, to `inner`, of its linear map's.
+    void hidden(int index) const {
+        const Layer& layer = member.layout.layers[index];
+        const Panels slope = space.panels(space.slopes[index]), normed = space.panels(space.normed[index]);
+        const Panels gradient = space.panels(space.gradient), inner = space.panels(space.inner);
+        for (int f = 0; f < layer.out; f++) {
+            V total{}, weighted{};
+            for (int c = 0; c < columns; c += LANES) {
+                const int p = c / WIDTH, at = c % WIDTH;
+                const V dy = load(gradient.at(p, f) + at) * load(slope.at(p, f) + at);
+                store(inner.at(p, f) + at, dy);
+                if (layer.scale >= 0) {
+                    total += dy;
+                    weighted = fma(dy, load(normed.at(p, f) + at), weighted);
+                }
+            }
+            if (layer.scale < 0) continue;
+            const float shift = sum(total), scale = sum(weighted);
+            space.gradients.data()[layer.shift + f] = shift;
+            space.gradients.data()[layer.scale + f] = scale;
+            const float factor = w[layer.scale + f] * space.inverse[index].data()[f];
+            const V a = splat(-shift / batch), b = splat(-scale / batch);
+            for (int c = 0; c < columns; c += LANES) {
+                float* at = inner.at(c / WIDTH, f) + c % WIDTH;
+                V dz = fma(b, load(normed.at(c / WIDTH, f) + c % WIDTH), load(at) + a) * factor;
+                store(at, c + LANES <= batch ? dz : pick(real(c, batch), dz, V{}));
+            }
+        }
+        if (layer.scale >= 0) {
+            taken(layer.shift, layer.out);
+            taken(layer.scale, layer.out);
+        }
+    }
+
+    void take(int64_t at, int64_t n, const float* g, bool kernel) const {
+        if (optimizer) return optimizer->run(at, n, g, w, kernel);
+        const V twice = splat(2 * member.plan.l2);
+        for (int64_t i = 0; i < n; i += LANES)
+            store(space.gradients.data() + at + i, fma(load(w + at + i), twice, load(g + i)));
+    }
+
+    // A vector of gradients that lie in `gradients` already.
+    void taken(int64_t at, int out) const {
+        if (optimizer) optimizer->run(at, padded(out), space.gradients.data() + at, w, false);
+    }
+};
+
+}  // namespace tauten

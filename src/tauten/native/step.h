@@ -1,0 +1,260 @@
+// One training step of one member, and its evaluation.
+#pragma once
+
+#include <numeric>
+
+#include "backward.h"
+
+namespace tauten {
+
+class Step {
+   public:
+    Step(Member& member, const tauten_data& data, Space& space)
+        : member_(member), plan_(member.plan), data_(data), space_(space), batch_((int)plan_.batch), columns_(padded(batch_)) {
+        space_.fit(member, columns_);
+        Space::grow(space_.gradients, member.layout.parameters);
+        // What another member left there would count into norms where this one has padding.
+        std::fill_n(space_.gradients.data(), member.layout.parameters, 0.0f);
+        if (plan_.sam > 0) Space::grow(space_.moved, member.layout.parameters);
+    }
+
+    // Returns the loss before the step.
+    double run() {
+        gather();
+        for (int i = 0; i < plan_.depth; i++)
+            if (member_.dropout[i] > 0) draw_words(member_, i, columns_, space_.words[i].data());
+        float* w = member_.w.data();
+        const Optimizer optimizer(member_);
+        const bool together = plan_.sam > 0 || plan_.clip_norm > 0;
+        double loss = pass(w, w, together ? nullptr : &optimizer);
+        if (plan_.sam > 0) {
+            ascend();
+            pass(space_.moved.data(), nullptr, plan_.clip_norm > 0 ? nullptr : &optimizer);
+        }
+        if (plan_.clip_norm > 0) {
+            clip();
+            for (const Layer& layer : member_.layout.layers) {
+                apply(optimizer, layer.weight, layer.weights(), true);
+                for (int64_t at : {layer.bias, layer.scale, layer.shift})
+                    if (at >= 0) apply(optimizer, at, padded(layer.out), false);
+            }
+        }
+        if (plan_.max_norm > 0) limit();
+        if (plan_.ema > 0) average();
+        member_.step++;
+        return loss;
+    }
+
+   private:
+    double pass(const float* w, float* running, const Optimizer* optimizer) {
+        forward(member_, w, running, space_, columns_, batch_, true);
+        double loss = plan_.classification ? cross_entropy() : squared_error();
+        if (plan_.l2 > 0)
+            for (const Layer& layer : member_.layout.layers)
+                loss += (double)plan_.l2 * squares(w + layer.weight, layer.weights());
+        Backward{member_, w, space_, optimizer, columns_, batch_}.run();
+        return loss;
+    }
+
+    // The batch: rows in the order of an endless stream of permutations, changed by the techniques at the data.
+    void gather() {
+        uint32_t* rows = space_.rows.data();
+        for (int b = 0; b < batch_; b++) {
+            const int64_t position = member_.step * batch_ + b, lap = position / data_.n;
+            if (lap != member_.lap) shuffle(lap);
+            rows[b] = (uint32_t)data_.rows[member_.order[position % data_.n]];
+        }
+        const bool mix = plan_.mixup > 0;
+        uint32_t* partner = rows + columns_;
+        float* share = reinterpret_cast<float*>(rows + 2 * columns_);
+        if (mix) shares(partner, share, rows + 3 * columns_);
+        const int64_t inputs = plan_.inputs, next = padded((int)inputs), outputs = plan_.outputs;
+        float* staging = space_.staging.data();
+        for (int b = 0; b < columns_; b++) {
+            float* to = staging + b * next;
+            if (b >= batch_) {
+                std::fill(to, to + next, 0.0f);
+                for (int64_t k = 0; k < outputs; k++) space_.targets.data()[k * columns_ + b] = 0;
+                continue;
+            }
+            const float *x = data_.inputs + (int64_t)rows[b] * inputs, *y = data_.targets + (int64_t)rows[b] * outputs;
+            std::fill(to + inputs, to + next, 0.0f);
+            if (mix) {
+                const int64_t other = rows[partner[b]];
+                const float s = share[b], *x2 = data_.inputs + other * inputs, *y2 = data_.targets + other * outputs;
+                for (int64_t i = 0; i < inputs; i++) to[i] = s * x[i] + (1 - s) * x2[i];
+                for (int64_t k = 0; k < outputs; k++) target(k, b, s * y[k] + (1 - s) * y2[k]);
+            } else {
+                std::memcpy(to, x, inputs * sizeof(float));
+                for (int64_t k = 0; k < outputs; k++) target(k, b, y[k]);
+            }
+        }
+        const Panels in = space_.panels(space_.activations[0]);
+        to_panels(staging, next, (int)inputs, columns_, in);
+        if (plan_.input_noise > 0) noise(in);
+    }
+
+    void target(int64_t k, int b, float y) {
+        const float share = plan_.label_smoothing, classes = (float)plan_.outputs;
+        if (share > 0) y = (1 - share) * y + (plan_.label_smoothing_others ? share * (1 - y) / (classes - 1) : share / classes);
+        if (!member_.class_weights.empty()) y *= member_.class_weights[k];
+        space_.targets.data()[k * columns_ + b] = y;
+    }
+
+    void shuffle(int64_t lap) {
+        member_.lap = lap;
+        member_.order.resize(data_.n);
+        member_.spare.resize(3 * data_.n);
+        permutation({member_.key(), (uint32_t)lap, plan_.order_site}, data_.n, member_.order.data(), member_.spare.data());
+    }
+
+    // Mixup's partners, and each row's share: Beta(alpha, alpha) from two Gamma draws.
+    void shares(uint32_t* partner, float* share, uint32_t* spare) {
+        permutation(member_.place(plan_.partner_site), batch_, partner, spare);
+        const uint32_t step = (uint32_t)member_.step;
+        for (int b = 0; b < columns_; b += LANES) {
+            const V log_b = log_gamma(plan_.mixup, member_.key(), step, {plan_.b_normal_site, plan_.b_accept_site, plan_.b_boost_site}, b);
+            const V log_a = log_gamma(plan_.mixup, member_.key(), step, {plan_.a_normal_site, plan_.a_accept_site, plan_.a_boost_site}, b);
+            store(share + b, 1.0f / (1.0f + exponential(log_b - log_a)));
+        }
+    }
+
+    void noise(Panels in) {
+        const Place place = member_.place(plan_.noise_site);
+        const V sigma = splat(plan_.input_noise);
+        for (int f = 0; f < plan_.inputs; f += 4)
+            for (int c = 0; c < columns_; c += LANES) {
+                const Block block = place.block(f / 4, c);
+                const Pair first = normals(block.word[0], block.word[1]), second = normals(block.word[2], block.word[3]);
+                const V drawn[4] = {first.a, first.b, second.a, second.b};
+                for (int i = 0; i < 4 && f + i < plan_.inputs; i++) {
+                    float* at = in.at(c / WIDTH, f + i) + c % WIDTH;
+                    store(at, fma(sigma, drawn[i], load(at)));
+                }
+            }
+    }
+
+    // Losses: mean over rows; the gradient goes to `inner`.
+    double cross_entropy() {
+        const Panels out = space_.panels(space_.out), inner = space_.panels(space_.inner);
+        const int classes = (int)plan_.outputs;
+        V total{};
+        for (int c = 0; c < columns_; c += LANES) {
+            const int p = c / WIDTH, at = c % WIDTH;
+            const float* y = space_.targets.data() + c;
+            V top = load(out.at(p, 0) + at);
+            for (int k = 1; k < classes; k++) top = largest(top, load(out.at(p, k) + at));
+            V sum_exp{}, mass{}, dot{};
+            for (int k = 0; k < classes; k++) {
+                const V shifted = load(out.at(p, k) + at) - top, e = exponential(shifted), own = load(y + (int64_t)k * columns_);
+                store(inner.at(p, k) + at, e);
+                sum_exp += e;
+                mass += own;
+                dot = fma(own, shifted, dot);
+            }
+            const V loss = fma(mass, logarithm(sum_exp), -dot), factor = mass / (sum_exp * (float)batch_);
+            total += c + LANES <= batch_ ? loss : pick(real(c, batch_), loss, V{});
+            for (int k = 0; k < classes; k++) {
+                float* g = inner.at(p, k) + at;
+                const V own = fma(load(g), factor, load(y + (int64_t)k * columns_) * (-1.0f / batch_));
+                store(g, c + LANES <= batch_ ? own : pick(real(c, batch_), own, V{}));
+            }
+        }
+        return (double)sum(total) / batch_;
+    }
+
+    double squared_error() {
+        const Panels out = space_.panels(space_.out), inner = space_.panels(space_.inner);
+        const float each = 1.0f / (float)(batch_ * plan_.outputs);
+        V total{};
+        for (int k = 0; k < plan_.outputs; k++)
+            for (int c = 0; c < columns_; c += LANES) {
+                const int p = c / WIDTH, at = c % WIDTH;
+                V error = load(out.at(p, k) + at) - load(space_.targets.data() + (int64_t)k * columns_ + c);
+                if (c + LANES > batch_) error = pick(real(c, batch_), error, V{});
+                total = fma(error, error, total);
+                store(inner.at(p, k) + at, error * (2 * each));
+            }
+        return (double)sum(total) * each;
+    }
+
+    static double squares(const float* x, int64_t n) {
+        double total = 0;
+        for (int64_t begin = 0; begin < n; begin += 4096) {
+            V part{};
+            for (int64_t i = begin; i < std::min(begin + 4096, n); i += LANES) part = fma(load(x + i), load(x + i), part);
+            total += sum(part);
+        }
+        return total;
+    }
+
+    float norm() const { return (float)std::sqrt(squares(space_.gradients.data(), member_.layout.parameters)); }
+
+    // To where the loss is locally worst (sharpness-aware minimization).
+    void ascend() {
+        const V reach = splat(plan_.sam / (norm() + 1e-12f));
+        for (int64_t i = 0; i < member_.layout.parameters; i += LANES)
+            store(space_.moved.data() + i, fma(load(space_.gradients.data() + i), reach, load(member_.w.data() + i)));
+    }
+
+    void clip() {
+        const float scale = plan_.clip_norm / (norm() + 1e-6f);
+        if (scale >= 1) return;
+        for (int64_t i = 0; i < member_.layout.parameters; i += LANES)
+            store(space_.gradients.data() + i, load(space_.gradients.data() + i) * scale);
+    }
+
+    // Gradients that were kept, with the penalty's share in them already.
+    void apply(const Optimizer& optimizer, int64_t at, int64_t n, bool kernel) {
+        optimizer.run(at, n, space_.gradients.data() + at, nullptr, kernel);
+    }
+
+    // Every unit's incoming weights are scaled down to the largest norm allowed.
+    void limit() {
+        for (const Layer& layer : member_.layout.layers)
+            for (int j = 0; j < layer.out; j += LANES) {
+                float* w = member_.w.data() + layer.weight + j;
+                V total{};
+                for (int i = 0; i < layer.in; i++) total = fma(load(w + i * layer.next), load(w + i * layer.next), total);
+                const V length = root(total), scale = pick(length > plan_.max_norm, plan_.max_norm / length, splat(1.0f));
+                for (int i = 0; i < layer.in; i++) store(w + i * layer.next, load(w + i * layer.next) * scale);
+            }
+    }
+
+    void average() {
+        const float t = (float)member_.step, decay = std::min(plan_.ema, (1 + t) / (10 + t));
+        float* a = member_.average.data();
+        for (int64_t i = 0; i < member_.layout.total; i += LANES)
+            store(a + i, fma(load(member_.w.data() + i) - load(a + i), splat(1 - decay), load(a + i)));
+    }
+
+    Member& member_;
+    const tauten_plan& plan_;
+    const tauten_data& data_;
+    Space& space_;
+    int batch_, columns_;
+};
+
+constexpr int EVALUATION_ROWS = 128;
+
+// Outputs (n, K) of the delivered weights on rows of the inputs.
+inline void evaluate(const Member& member, const tauten_data& data, Space& space, const int64_t* rows, int64_t n, float* out) {
+    const tauten_plan& plan = member.plan;
+    space.fit(member, EVALUATION_ROWS);
+    const int64_t inputs = plan.inputs, next = padded((int)inputs);
+    const Panels in = space.panels(space.activations[0]), result = space.panels(space.out);
+    for (int64_t begin = 0; begin < n; begin += EVALUATION_ROWS) {
+        const int some = (int)std::min<int64_t>(EVALUATION_ROWS, n - begin), columns = padded(some);
+        for (int b = 0; b < columns; b++) {
+            float* to = space.staging.data() + b * next;
+            if (b < some) std::memcpy(to, data.inputs + rows[begin + b] * inputs, inputs * sizeof(float));
+            std::fill(b < some ? to + inputs : to, to + next, 0.0f);
+        }
+        to_panels(space.staging.data(), next, (int)inputs, columns, in);
+        forward(member, member.delivered(), nullptr, space, columns, some, false);
+        for (int b = 0; b < some; b++)
+            for (int64_t k = 0; k < plan.outputs; k++) out[(begin + b) * plan.outputs + k] = result.at(b / WIDTH, k)[b % WIDTH];
+    }
+}
+
+}  // namespace tauten
