@@ -31,11 +31,11 @@ nets
 native cores
 engines
 population
-race sampler journal unrecorded speed
+race space tpe sampler lane journal unrecorded speed
 evidence
 options
-folds model
-cells
+folds model trial
+cells shift
 racing finals
 contest
 searching

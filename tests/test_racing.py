@@ -10,11 +10,11 @@ from tauten.data import load
 from tauten.finals import linearized, plans, shown_difference, shown_interval
 from tauten.metrics import METRICS
 from tauten.options import Options
-from tauten.racing import Trial
 from tauten.recipe import Recipe
 from tauten.searching import prepare
 from tauten.setting import Setting
 from tauten.techniques.early_stopping import EarlyStopping
+from tauten.trial import Trial
 from tauten.unrecorded import Unrecorded
 
 STOPPING = Recipe((EarlyStopping(patience=2),), Setting(epochs=6))
@@ -48,7 +48,7 @@ def test_a_sick_fold_makes_the_trial_infinitely_bad():
 def test_plain_gets_an_equal_share_of_gradient_evaluations():
     prepared = prepare(load("wine"), Options(trials=40, setting={"epochs": 8, "width": 8, "depth": 1}))
     prepared.contest.run(Unrecorded(), lambda _: None)
-    spent = prepared.contest.racing._spent
+    spent = {k: lane.spent for k, lane in prepared.contest.racing.lanes.items()}
     assert 0.6 < spent["plain"] / spent["recipes"] < 1.4
     assert len(prepared.contest.racing.entered("plain")) > 5
 

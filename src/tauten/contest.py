@@ -13,12 +13,14 @@ from tauten.metrics import Metric
 from tauten.options import Options
 from tauten.population import Builder
 from tauten.race import Race, ladder
-from tauten.racing import SLOTS, Racing, Standing, Trial
+from tauten.racing import SLOTS, Racing, Standing
 from tauten.recipe import Recipe
-from tauten.sampler import DURATIONS, Sampler, Space, make_sampler
+from tauten.sampler import Sampler, make_sampler
 from tauten.setting import Setting
+from tauten.space import DURATIONS, Space
 from tauten.speed import gradients_a_second
 from tauten.technique import Technique, technique
+from tauten.trial import Trial
 from tauten.unrecorded import Recorder
 
 CANDIDATES, PLAINS = 6, 2
@@ -72,6 +74,7 @@ class Contest:
             setting.epochs,
             options.seed,
             options.trials,
+            timed=options.budget is not None,
         )
 
     def run(self, journal: Recorder, watch: Callable[[Standing], None]) -> Plan:

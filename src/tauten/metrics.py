@@ -5,13 +5,14 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-import torch
+import numpy.typing as npt
 from torch import Tensor
 
 from tauten.declare import suggest
 from tauten.errors import OptionError
 
-Contribution = Callable[[Tensor, Tensor], Tensor]
+Floats = npt.NDArray[np.float64]
+Contribution = Callable[[Floats, Floats], Floats]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,40 +26,54 @@ class Metric:
     greater_is_better: bool = False
     power: int = 0
 
-    def contributions(self, out: Tensor, targets: Tensor, scale: float = 1.0) -> np.ndarray:
-        """One number a row (R,), float64.
+    def contributions(self, out: Tensor, targets: Tensor, scale: float = 1.0) -> Floats:
+        """For outputs (R, K), or (M, R, K) of many members, one number a row: (R,) or (M, R), float64.
 
-        `scale` is what regression targets were divided by; `power` says how the contribution grows with it.
+        A member's numbers don't depend, to the bit, on who else is in the stack. `scale` is what regression targets
+        were divided by; `power` says how the contribution grows with it.
         """
-        rows = self.rows(out.double(), targets.double())
-        return np.asarray(rows.detach()) * scale**self.power
+        wide = out.detach().double().numpy(), targets.detach().double().numpy()
+        with np.errstate(all="ignore"):  # a sick member's figures are NaN or infinite, which says enough
+            return self.rows(*wide) * scale**self.power
 
 
-def _log_loss(out: Tensor, y: Tensor) -> Tensor:
-    return -(y * torch.log_softmax(out, -1)).sum(-1)
+def _log_softmax(out: Floats) -> Floats:
+    shifted: Floats = out - out.max(-1, keepdims=True)
+    result: Floats = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+    return result
 
 
-def _error(out: Tensor, y: Tensor) -> Tensor:
-    return (out.argmax(-1) != y.argmax(-1)).double()
+def _log_loss(out: Floats, y: Floats) -> Floats:
+    loss: Floats = -(y * _log_softmax(out)).sum(-1)
+    return loss
 
 
-def _balanced_error(out: Tensor, y: Tensor) -> Tensor:
+def _error(out: Floats, y: Floats) -> Floats:
+    wrong: Floats = (out.argmax(-1) != y.argmax(-1)).astype(np.float64)
+    return wrong
+
+
+def _balanced_error(out: Floats, y: Floats) -> Floats:
     # Each class present weighs the same, so that the mean over these rows is one minus their balanced accuracy.
     share = y.mean(0)
-    weight = 1 / (share.clamp_min(1e-12) * (share > 0).sum())
-    return _error(out, y) * weight[y.argmax(-1)]
+    weight = 1 / (np.maximum(share, 1e-12) * (share > 0).sum())
+    weighted: Floats = _error(out, y) * weight[y.argmax(-1)]
+    return weighted
 
 
-def _brier(out: Tensor, y: Tensor) -> Tensor:
-    return (torch.softmax(out, -1) - y).square().sum(-1)
+def _brier(out: Floats, y: Floats) -> Floats:
+    brier: Floats = np.square(np.exp(_log_softmax(out)) - y).sum(-1)
+    return brier
 
 
-def _square(out: Tensor, y: Tensor) -> Tensor:
-    return (out - y).square().mean(-1)
+def _square(out: Floats, y: Floats) -> Floats:
+    square: Floats = np.square(out - y).mean(-1)
+    return square
 
 
-def _absolute(out: Tensor, y: Tensor) -> Tensor:
-    return (out - y).abs().mean(-1)
+def _absolute(out: Floats, y: Floats) -> Floats:
+    absolute: Floats = np.abs(out - y).mean(-1)
+    return absolute
 
 
 METRICS = {

@@ -18,9 +18,10 @@ it, so the first comers go on, and a late but better trial overtakes them (Li et
 stopping form: a trial that left is not called back, because its weights are gone with its slot).
 """
 
-from collections.abc import Mapping, Sequence
+from bisect import insort
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import islice, pairwise
 from math import ceil, inf, isfinite
 from typing import Literal
 
@@ -125,7 +126,7 @@ class _Trial:
     lane: str
     protected: bool
     rung: int = 0
-    scores: list[float] = field(default_factory=list)
+    places: list[tuple[float, int, int]] = field(default_factory=list)
     state: State = "training"
 
 
@@ -159,7 +160,8 @@ class Race:
         self.lanes = tuple(lanes)
         self.closed = False
         self._trials: dict[int, _Trial] = {}
-        self._records: dict[tuple[str, int], list[int]] = {
+        # Kept in order, (score, how many were recorded before, trial): a race may see tens of thousands of trials.
+        self._records: dict[tuple[str, int], list[tuple[float, int, int]]] = {
             (lane, rung): [] for lane in self.lanes for rung in range(len(self.rungs))
         }
 
@@ -194,8 +196,9 @@ class Race:
         for trial in trials:
             if isfinite(results[trial]):
                 mine = self._trials[trial]
-                mine.scores.append(float(results[trial]))
-                self._records[mine.lane, mine.rung].append(trial)
+                record = self._records[mine.lane, mine.rung]
+                mine.places.append((float(results[trial]), len(record), trial))
+                insort(record, mine.places[-1])
         return [self._decide(trial, sick=not isfinite(results[trial])) for trial in trials]
 
     def close(self) -> list[Decision]:
@@ -210,20 +213,29 @@ class Race:
 
     def standings(self) -> list[Standing]:
         """All trials, best first: the deepest rung with a score first, then by that score; the sick come last."""
-        table = []
-        for number, trial in self._trials.items():
-            score = trial.scores[-1] if trial.scores else None
-            rung = len(trial.scores) - 1 if trial.scores else None
-            table.append(Standing(number, trial.lane, trial.state, rung, score))
-        return sorted(table, key=_place)
+        return sorted(map(self.standing, self._trials), key=place)
 
     def finalists(self, k: int, lane: str = "recipes") -> list[int]:
         """The best `k` trials of a lane: those at the deepest rung, then as many from the shallower as are missing.
 
         Scores of different rungs are never compared. Fewer than `k` where fewer have a score and are not sick.
         """
-        able = [s.trial for s in self.standings() if s.lane == lane and s.state != "sick" and s.score is not None]
-        return able[:k]
+        return list(islice(self.leaders(lane), k))
+
+    def leaders(self, lane: str = "recipes") -> Iterator[int]:
+        """The trials of a lane that have a score and are not sick, in the order in which `finalists` takes them."""
+        for rung in reversed(range(len(self.rungs))):
+            for *_, trial in self._records[lane, rung]:
+                mine = self._trials[trial]
+                if len(mine.places) == rung + 1 and mine.state != "sick":
+                    yield trial
+
+    def standing(self, trial: int) -> Standing:
+        """Where one trial stands."""
+        mine = self._trials[trial]
+        if not mine.places:
+            return Standing(trial, mine.lane, mine.state, None, None)
+        return Standing(trial, mine.lane, mine.state, len(mine.places) - 1, mine.places[-1][0])
 
     def _decide(self, trial: int, *, sick: bool) -> Decision:
         mine = self._trials[trial]
@@ -231,16 +243,13 @@ class Race:
             return self._leave(trial, "sick")
         if mine.rung == len(self.rungs) - 1:
             mine.state = "finished"
-            return Finish(trial, mine.scores[-1])
-        if not mine.protected and trial not in self._best(mine.lane, mine.rung):
+            return Finish(trial, mine.places[-1][0])
+        record = self._records[mine.lane, mine.rung]
+        last = record[ceil(len(record) / self.reduction) - 1]
+        if not mine.protected and mine.places[-1] > last:
             return self._leave(trial, "behind")
         mine.rung += 1
         return self._entry(trial)
-
-    def _best(self, lane: str, rung: int) -> list[int]:
-        record = self._records[lane, rung]
-        ranked = sorted(record, key=lambda trial: self._trials[trial].scores[rung])
-        return ranked[: ceil(len(record) / self.reduction)]
 
     def _leave(self, trial: int, reason: Reason) -> Leave:
         mine = self._trials[trial]
@@ -252,7 +261,8 @@ class Race:
         return Entry(trial, tuple(range(rung.folds)), rung.epochs)
 
 
-def _place(standing: Standing) -> tuple[bool, int, float, int]:
+def place(standing: Standing) -> tuple[bool, int, float, int]:
+    """What `standings` sorts by."""
     rung = -1 if standing.rung is None else standing.rung
     score = inf if standing.score is None else standing.score
     return standing.state == "sick", -rung, score, standing.trial

@@ -1,82 +1,41 @@
-"""The race run for real: it joins race, sampler, population and journal, and reports on the way.
+"""The race run for real: it joins race, samplers, populations and journal, and reports on the way.
 
-Every epoch of all members in training is one round and one entry of the journal. A resumed race reads the rounds back,
+The slots are two **shifts** that take turns: while one trains, the other's results are digested (scored, journaled,
+decided on), its free slots are filled, and the samplers are asked for the next recipes; so the engine waits for nobody.
+Turns strictly alternate, so what is decided on what is known when depends on no clock.
+
+A round is one epoch of all members of a shift, and one entry of the journal. A resumed race reads the rounds back,
 takes the same decisions, and trains from the start those members that were in training when it was cut off: isolation
 makes them the same to the bit.
 """
 
 import dataclasses
+import itertools
 import math
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from statistics import fmean, median
-
-import torch
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
+from statistics import median
+from time import perf_counter
+from typing import Any
 
 from tauten.draws import derive_seed
 from tauten.folds import Fold
+from tauten.lane import Lane
 from tauten.member import Group, Member
 from tauten.metrics import Metric
 from tauten.population import Builder, Population
-from tauten.race import Entry, Finish, Leave, Race, next_lane
+from tauten.race import Entry, Finish, Leave, Race, next_lane, place
 from tauten.recipe import Recipe
 from tauten.sampler import Sampler
-from tauten.technique import Stop
+from tauten.shift import Shift
+from tauten.trial import Trial
 from tauten.unrecorded import Recorder
 
-SLOTS = 64
-"""Members in training at once; part of what a seed reproduces, so it is the same on every machine."""
-
-
-@dataclasses.dataclass(eq=False)
-class Trial:
-    """A recipe in the race: its members by fold, and their curves, one value an epoch."""
-
-    id: int
-    lane: str
-    recipe: Recipe
-    members: dict[int, Member] = dataclasses.field(default_factory=dict)
-    scores: dict[int, list[float]] = dataclasses.field(default_factory=dict)
-    stops: dict[int, list[float]] = dataclasses.field(default_factory=dict)
-    losses: dict[int, list[float]] = dataclasses.field(default_factory=dict)
-    until: int = 0
-
-    def score(self, folds: Iterable[int]) -> float:
-        """Mean over folds, each at the epoch that the other folds (or the stopping part) choose; inf where sick."""
-        values = [self.scores[f][self._epoch(f) - 1] for f in folds]
-        return fmean(values) if all(map(math.isfinite, values)) else math.inf
-
-    def duration(self) -> int:
-        """Epochs that the recipe's own stop rule takes, by the mean curve over all folds trained furthest."""
-        if self._rule is None:
-            return self.recipe.setting.epochs
-        longest = max(map(len, self._watched.values()))
-        return self._stop([c for c in self._watched.values() if len(c) == longest]).best_epoch
-
-    @property
-    def _rule(self) -> Callable[[Sequence[float]], Stop] | None:
-        return next((t.stop for t in self.recipe.techniques if "stop" in t.hooks), None)
-
-    @property
-    def _watched(self) -> dict[int, list[float]]:
-        return self.stops or self.scores
-
-    def _epoch(self, fold: int) -> int:
-        if self._rule is None:
-            return len(self.scores[fold])
-        reached = len(self.scores[fold])
-        others = [c[:reached] for f, c in self._watched.items() if f != fold or self.stops]
-        return self._stop([c for c in others if len(c) == reached]).best_epoch
-
-    def _stop(self, curves: Sequence[Sequence[float]]) -> Stop:
-        rule = self._rule
-        assert rule is not None
-        history = [fmean(values) for values in zip(*curves, strict=True)]
-        for epoch in range(1, len(history) + 1):
-            answer = rule(history[:epoch])
-            if answer.now:
-                return answer
-        return rule(history)
+SLOTS, SHIFTS = 64, 2
+"""Members in training, and the shifts they work in; part of what a seed reproduces, so the same on every machine."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,8 +51,21 @@ class Standing:
     gradient_evaluations: int
 
 
+@dataclasses.dataclass
+class Clocked:
+    """Seconds of the race, from the journal: the engine at work, the engine waiting between rounds, samplers asked."""
+
+    training: float = 0.0
+    waiting: float = 0.0
+    asking: float = 0.0
+
+
 class Racing:
-    """One race, from the first members to its close; `trials` holds everyone who took part."""
+    """One race, from the first members to its close; `trials` holds everyone who took part.
+
+    `timed` is a race against the clock, whose samplers are asked only while the engine trains; otherwise they are asked
+    until every lane's stock is full, whatever that takes, so that a seed gives the same race again.
+    """
 
     def __init__(
         self,
@@ -105,18 +77,17 @@ class Racing:
         full_epochs: int,
         seed: int,
         limit: int | None,
+        timed: bool = False,
     ) -> None:
-        self.race, self.trials = race, dict[int, Trial]()
-        self.gradient_evaluations = 0
-        self._queues = {lane: list(first) for lane, first in queues.items()}
-        self._samplers, self._folds, self._metric = dict(samplers), folds, metric
-        self._full, self._seed, self._limit = full_epochs, seed, limit
-        self._spent = dict.fromkeys(queues, 0.0)
-        self._training: dict[int, tuple[Trial, int]] = {}
-        self._paces: list[float] = []
-        self._inside: set[int] = set()
-        self._going: set[int] = set()
-        self._members = 0
+        self.race, self.trials, self.lanes = race, dict[int, Trial](), dict[str, Lane]()
+        self.gradient_evaluations, self.clocked = 0, Clocked()
+        for name, queue in queues.items():
+            self.lanes[name] = Lane(queue, samplers[name])
+        self._folds, self._metric = folds, metric
+        self._full, self._seed, self._limit, self._timed = full_epochs, seed, limit, timed
+        self._shifts: list[Shift] = []
+        self._paces: deque[float] = deque(maxlen=64)
+        self._members, self._left, self._finished, self._ended = 0, 0, 0, math.nan
 
     def run(
         self,
@@ -127,22 +98,37 @@ class Racing:
         watch: Callable[[Standing], None],
     ) -> None:
         """Race until `over` (asked after each round, and journaled) or until nobody is left to enter."""
-        with Population(builder, [f.source for f in self._folds], threads) as population:
-            turn = 0
-            while True:
-                self._refill()
-                if not self._training:
+        sources = [f.source for f in self._folds]
+        with ExitStack() as stack:
+            populations = [stack.enter_context(Population(builder, sources, threads)) for _ in range(SHIFTS)]
+            driver = ThreadPoolExecutor(1)
+            stack.callback(driver.shutdown, cancel_futures=True)
+            self._shifts = [Shift(population, self._folds) for population in populations]
+            self._ask(lambda: False)
+            for shift in self._shifts:
+                self._refill(shift)
+            order = itertools.cycle(self._shifts)
+            for turn in itertools.count():
+                if not any(s.training for s in self._shifts):
                     return
-                answer = journal.once("round", lambda: self._round(population, over), key=turn, sync=turn % 8 == 0)
-                turn += 1
-                self._take(answer["members"], population)
+                shift = next(s for s in order if s.training)
+                replayed = journal.replaying
+                if not replayed:
+                    for waiting in (shift, *self._shifts):
+                        waiting.start(driver)
+                answer = journal.once("round", partial(self._round, shift, over), key=turn, sync=turn % 16 == 0)
+                if replayed:
+                    for lane, values in answer["asked"]:
+                        self.lanes[lane].recall(values)
+                self._take(answer, shift)
                 if answer["over"] and not self.race.closed:
-                    self._decide(self.race.close(), population)
+                    self._decide(self.race.close())
+                self._refill(shift)
                 watch(self._standing())
 
     @property
     def pace(self) -> float | None:
-        """Gradient evaluations a second of training alone, the median over rounds; None before the third."""
+        """Gradient evaluations a second of training, the median over the latest rounds; None before the third."""
         return median(self._paces) if len(self._paces) > 2 else None
 
     def entered(self, lane: str) -> list[Trial]:
@@ -152,99 +138,91 @@ class Racing:
     def finalists(self, k: int, lane: str) -> list[Trial]:
         """The best trials of a lane that are not sick, each recipe once."""
         chosen: dict[str, Trial] = {}
-        for id in self.race.finalists(len(self.trials), lane):
+        for id in self.race.leaders(lane):
+            if len(chosen) == k:
+                break
             chosen.setdefault(self.trials[id].recipe.key, self.trials[id])
-        return list(chosen.values())[:k]
+        return list(chosen.values())
 
-    def _refill(self) -> None:
-        width = self.race.rungs[0].folds
-        while not self.race.closed and len(self._training) + width <= SLOTS and len(self.trials) != self._limit:
-            lanes = [lane for lane in self._spent if self._queues[lane] or self._samplers[lane]]
+    def _ask(self, interrupted: Callable[[], bool]) -> list[list[object]]:
+        """Fill the lanes' stocks, the emptiest first; what was answered, as (lane, values)."""
+        asked: list[list[object]] = []
+        while not interrupted():
+            left = math.inf if self._limit is None else self._limit - len(self.trials)
+            name = max(self.lanes, key=lambda k: self.lanes[k].missing)
+            if self.race.closed or not self.lanes[name].missing or sum(v.stock for v in self.lanes.values()) >= left:
+                break
+            asked.append([name, self.lanes[name].ask()])
+        return asked
+
+    def _refill(self, shift: Shift) -> None:
+        width, slots = self.race.rungs[0].folds, SLOTS // SHIFTS
+        while not self.race.closed and len(shift.training) + width <= slots and len(self.trials) != self._limit:
+            lanes = [name for name, lane in self.lanes.items() if not lane.dry]
             if not lanes:
                 return
-            lane = next_lane({k: self._spent[k] for k in lanes}, tuple(lanes))
-            if not self._enter(lane):
-                return
+            name = next_lane({k: self.lanes[k].spent for k in lanes}, tuple(lanes))
+            newcomer = self.lanes[name].next()
+            if newcomer:
+                recipe, protected, asked = newcomer
+                trial = Trial(len(self.trials), name, recipe, asked)
+                self.trials[trial.id] = trial
+                self._train_on(shift, trial, self.race.enter(trial.id, lane=name, protected=protected))
 
-    def _enter(self, lane: str) -> bool:
-        id, queue, sampler = len(self.trials), self._queues[lane], self._samplers[lane]
-        protected = False
-        if queue:
-            recipe, protected = queue.pop(0)
-        else:
-            asked = sampler.ask(id) if sampler else None
-            if asked is None:
-                self._samplers[lane] = None
-                return any(self._queues[k] or self._samplers[k] for k in self._spent)
-            recipe = asked
-        trial = self.trials[id] = Trial(id, lane, recipe)
-        self._train_on(trial, self.race.enter(id, lane=lane, protected=protected))
-        return True
-
-    def _train_on(self, trial: Trial, entry: Entry) -> None:
+    def _train_on(self, shift: Shift, trial: Trial, entry: Entry) -> None:
         epochs = trial.recipe.setting.epochs
-        self._going.add(trial.id)
+        shift.going.add(trial.id)
         trial.until = max(1, round(entry.until * epochs / self._full))
         for fold in entry.folds:
             if fold not in trial.members:
                 seed = derive_seed("race", self._seed, fold)
-                trial.members[fold] = Member(self._members, trial.recipe, seed, fold, epochs)
+                member = trial.members[fold] = Member(self._members, trial.recipe, seed, fold, epochs)
+                group = Group.of(member, self._folds[fold].source)
+                trial.costs[fold] = group.epoch_steps * group.passes
                 self._members += 1
-            member = trial.members[fold]
             missing = trial.until - len(trial.scores.get(fold, []))
             if missing > 0:
-                self._training[member.id] = (trial, fold)
-                group = Group.of(member, self._folds[fold].source)
+                shift.training[trial.members[fold].id] = (trial, fold)
                 # Counted when promised, so that a first round of many entries is shared out too.
-                self._spent[trial.lane] += missing * group.epoch_steps * group.passes
+                self.lanes[trial.lane].spent += missing * trial.costs[fold]
 
-    def _round(self, population: Population, over: Callable[[], bool]) -> dict[str, object]:
-        self._catch_up(population)
-        begin, done = time.perf_counter(), population.gradient_evaluations
-        progress = population.advance()
-        self._paces.append((population.gradient_evaluations - done) / (time.perf_counter() - begin))
-        rows = {}
-        for id, (_, f) in self._training.items():
-            fold = self._folds[f]
-            rows[id] = fold.score if fold.stop is None else torch.cat([fold.score, fold.stop])
-        outputs = population.evaluate(rows)
-        members = []
-        for id, (_, f) in sorted(self._training.items()):
-            fold = self._folds[f]
-            own = fold.contributions(self._metric, outputs[id], rows[id])
-            cut = len(fold.score)
-            stop = float(own[cut:].mean()) if fold.stop is not None else None
-            members.append([id, progress[id].loss, float(own[:cut].mean()), stop])
-        return {"members": members, "over": over()}
+    def _round(self, shift: Shift, over: Callable[[], bool]) -> dict[str, object]:
+        begin = perf_counter()
+        asked = self._ask(lambda: self._timed and shift.ready)
+        asking = perf_counter() - begin
+        trained = shift.finish()
+        waiting = 0.0 if math.isnan(self._ended) else max(trained.begin - self._ended, 0.0)
+        self._ended = trained.end
+        scores = shift.scores(trained.outputs, self._metric)
+        return {
+            "members": [[id, trained.losses[id], *scores[id]] for id in sorted(shift.training)],
+            "asked": asked,
+            "seconds": [round(s, 6) for s in (trained.end - trained.begin, waiting, asking)],
+            "over": over(),
+        }
 
-    def _catch_up(self, population: Population) -> None:
-        """Bring into the population whoever is in training and not inside: newcomers, or all of them after a resume."""
-        missing: dict[int, list[Member]] = {}
-        for id, (trial, fold) in sorted(self._training.items()):
-            if id not in self._inside:
-                missing.setdefault(len(trial.scores.get(fold, [])), []).append(trial.members[fold])
-        for age in range(max(missing, default=0), -1, -1):
-            population.enter(missing.get(age, []))
-            if age:
-                population.advance()
-        self._inside |= {m.id for own in missing.values() for m in own}
-
-    def _take(self, members: Sequence[Sequence[float]], population: Population) -> None:
-        for id, loss, score, stop in members:
-            trial, fold = self._training[int(id)]
+    def _take(self, answer: Mapping[str, Any], shift: Shift) -> None:
+        done = 0
+        for id, loss, score, stop in answer["members"]:
+            trial, fold = shift.training[id]
             trial.losses.setdefault(fold, []).append(loss)
             trial.scores.setdefault(fold, []).append(score)
             if stop is not None:
                 trial.stops.setdefault(fold, []).append(stop)
-            group = Group.of(trial.members[fold], self._folds[fold].source)
-            self.gradient_evaluations += group.epoch_steps * group.passes
-        while reached := self._reached():
-            self._decide(self.race.report(reached), population)
+            done += trial.costs[fold]
+        training, waiting, asking = answer["seconds"]
+        self.clocked.training += training
+        self.clocked.waiting += waiting
+        self.clocked.asking += asking
+        self._paces.append(done / max(training, 1e-9))
+        self.gradient_evaluations += done
+        while reached := self._reached(shift):
+            self._decide(self.race.report(reached))
 
-    def _reached(self) -> dict[int, float]:
+    def _reached(self, shift: Shift) -> dict[int, float]:
         """Trials at the end of their way to a rung, or sick on it. (Short trials may meet two rungs at one epoch.)"""
         reached = {}
-        for id in sorted(self._going):
+        for id in sorted(shift.going):
             trial = self.trials[id]
             curves = [trial.scores.get(f, []) for f in trial.members]
             if not all(math.isfinite(c[-1]) for c in curves if c):
@@ -253,38 +231,32 @@ class Racing:
                 reached[id] = trial.score(trial.members)
         return reached
 
-    def _decide(self, decisions: Sequence[Entry | Leave | Finish], population: Population) -> None:
+    def _decide(self, decisions: Sequence[Entry | Leave | Finish]) -> None:
         for decision in decisions:
             trial = self.trials[decision.trial]
-            self._going.discard(trial.id)
+            shift = next(s for s in self._shifts if trial.id in s.going)
+            shift.going.discard(trial.id)
+            for member in trial.members.values():
+                shift.training.pop(member.id, None)
             if isinstance(decision, Entry):
-                self._train_on(trial, decision)
-                idle = [m.id for f, m in trial.members.items() if len(trial.scores.get(f, [])) >= trial.until]
-                self._drop(idle, population)
+                self._train_on(shift, trial, decision)
                 continue
-            self._drop([m.id for m in trial.members.values()], population)
-            sampler = self._samplers.get(trial.lane)
-            if sampler:
+            self._left += isinstance(decision, Leave)
+            self._finished += isinstance(decision, Finish)
+            if trial.asked is not None:
                 done = isinstance(decision, Finish)
                 rung = len(self.race.rungs) - 1 if isinstance(decision, Finish) else decision.rung
-                known = {s.trial: s.score for s in self.race.standings()}[trial.id]
-                sampler.tell(trial.id, rung, known, done)
-
-    def _drop(self, members: Sequence[int], population: Population) -> None:
-        population.leave(self._inside & set(members))
-        self._inside -= set(members)
-        for id in members:
-            self._training.pop(id, None)
+                score = self.race.standing(trial.id).score
+                self.lanes[trial.lane].tell(trial.asked, rung, score, done)
 
     def _standing(self) -> Standing:
-        standings = self.race.standings()
-        best = next((s for s in standings if s.score is not None), None)
-        states = [s.state for s in standings]
+        first = [next(self.race.leaders(lane), None) for lane in self.lanes]
+        best = min((self.race.standing(id) for id in first if id is not None), key=place, default=None)
         return Standing(
-            training=len(self._training),
+            training=sum(len(s.training) for s in self._shifts),
             entered=len(self.trials),
-            left=sum(s in ("behind", "sick", "budget") for s in states),
-            finished=states.count("finished"),
+            left=self._left,
+            finished=self._finished,
             best=best.score if best and best.score is not None else math.nan,
             best_recipe=self.trials[best.trial].recipe.names if best else (),
             gradient_evaluations=self.gradient_evaluations,

@@ -17,12 +17,12 @@ from tauten.errors import RunError
 from tauten.finals import shown_interval
 from tauten.metrics import METRICS
 from tauten.model import Model
-from tauten.racing import Trial
 from tauten.recipe import Recipe
 from tauten.searching import Found
+from tauten.trial import Trial
 
 SCHEMA = "tauten.result/1"
-DEPENDENCIES = ("torch", "numpy", "scipy", "pandas", "scikit-learn", "optuna")
+DEPENDENCIES = ("torch", "numpy", "scipy", "pandas", "scikit-learn")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -1,168 +1,129 @@
-"""Who enters the race next: TPE, random or a person's grid, over the space that the declarations span.
+"""Who enters the race next: TPE, random or a person's grid.
 
-This is the only module that knows Optuna. Its studies live in memory; what must survive is in the run's own journal,
-from which a resumed search asks and tells the same again.
+What is asked next depends on nothing but the seed, the number of the ask, and what was asked and told before. So a
+resumed search only says again what the journal holds, `recall` for every ask, and goes on as if it had asked itself.
 """
 
 import itertools
-import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from bisect import insort
+from collections import deque
+from collections.abc import Mapping, Sequence
+from math import ceil, inf
+from typing import Protocol
 
-from tauten.declare import Hyperparameter, Value, suggest
+import numpy as np
+
+from tauten.declare import Value, suggest
 from tauten.draws import derive_seed
 from tauten.errors import OptionError
 from tauten.recipe import Recipe
 from tauten.setting import Setting
-from tauten.technique import Technique, technique
+from tauten.space import Floats, Space, Values
+from tauten.technique import technique
+from tauten.tpe import propose
 
-SETTING_CHOICES: dict[str, tuple[str, ...]] = {"schedule": ("constant", "cosine")}
-DURATIONS = (0.25, 0.5, 1.0)
-"""Shares of the full number of epochs that a search tries: how long to train is a setting of plain training too."""
-SHARE_ON = 0.35
-"""How likely the random sampler takes a technique: a few together, not most of them."""
-
-
-@dataclass(frozen=True)
-class Space:
-    """What may vary: the techniques, and those parts of the setting that the person has not fixed."""
-
-    base: Setting
-    techniques: tuple[type[Technique], ...]
-    tuned: tuple[str, ...] = ("learning_rate", "schedule", "epochs")
-
-    def plain(self) -> "Space":
-        """The space of plain training: its setting only."""
-        return Space(self.base, (), self.tuned)
-
-    @property
-    def empty(self) -> bool:
-        """True where nothing may vary."""
-        return not self.techniques and not self.tuned
-
-    def build(self, ask: "Ask") -> Recipe:
-        """A recipe from a source of values."""
-        values: dict[str, Value] = {}
-        if "learning_rate" in self.tuned:
-            spec = Setting.hyperparameters()["learning_rate"]
-            values["learning_rate"] = ask.number("setting.learning_rate", spec)
-        for key, options in SETTING_CHOICES.items():
-            if key in self.tuned:
-                values[key] = ask.choice(f"setting.{key}", options)
-        if "epochs" in self.tuned:
-            share = float(ask.choice("setting.duration", tuple(str(d) for d in DURATIONS)))
-            values["epochs"] = max(1, round(self.base.epochs * share))
-        chosen: list[Technique] = []
-        for kind in self.techniques:
-            if any(kind.name in t.excludes or t.name in kind.excludes for t in chosen):
-                continue
-            if ask.switch(kind.name):
-                numbers = kind.hyperparameters().items()
-                own = {k: ask.number(f"{kind.name}.{k}", s) for k, s in numbers if s.range[0] < s.range[1]}
-                chosen.append(kind.from_dict(own))
-        return Recipe(tuple(chosen), Setting.from_dict({**self.base.to_dict(), **values}))
-
-
-class Ask(Protocol):
-    """A source of values for a space."""
-
-    def number(self, key: str, spec: Hyperparameter) -> float | int: ...
-
-    def choice(self, key: str, options: Sequence[str]) -> str: ...
-
-    def switch(self, name: str) -> bool: ...
+STARTUP = 16
+"""TPE draws at random until so many recipes have a score."""
+GOOD_SHARE, GOOD, RECENT = 0.1, 25, 225
+"""TPE's good ones are the best tenth and at most 25, its rest the latest 225 others: what keeps an ask's cost bounded,
+and changes the model little, since old ones of the rest weigh least."""
 
 
 class Sampler(Protocol):
-    """Proposes recipes and learns from their scores (lower is better)."""
+    """Asked for recipes, as values that can be journaled, and told their scores (lower is better)."""
 
-    def ask(self, trial: int) -> Recipe | None:
-        """The next recipe; None when there are no more."""
+    def ask(self, hasty: bool = False) -> Values | None:
+        """The next recipe's values; None when there are no more. `hasty`: at random, which takes no time."""
         ...
 
-    def tell(self, trial: int, rung: int, score: float | None, finished: bool) -> None:
-        """What became of it: the score at the deepest rung it reached, None where it was sick."""
+    def recall(self, values: Values) -> None:
+        """What the next ask has answered in the recorded run, instead of asking."""
+        ...
+
+    def build(self, values: Values) -> Recipe:
+        """The recipe of asked values."""
+        ...
+
+    def tell(self, number: int, rung: int, score: float | None, finished: bool) -> None:
+        """What became of the ask of this number: the score at its deepest rung, None where it was sick."""
         ...
 
 
-class OptunaSampler:
-    """Optuna asked in memory: TPE (Bergstra et al. 2011; multivariate, grouped for conditional values) or random."""
+class ModelSampler:
+    """TPE, or uniform draws where `model` is False."""
 
-    def __init__(self, space: Space, kind: str, seed: int) -> None:
-        import optuna
+    def __init__(self, space: Space, model: bool, seed: int) -> None:
+        self._space, self._model, self._seed = space, model, seed
+        self._points: list[Floats] = []
+        self._running: dict[int, None] = {}
+        self._ranked: list[tuple[bool, int, float, int]] = []
+        self._recent: deque[int] = deque(maxlen=RECENT + GOOD)
 
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            sampler = (
-                optuna.samplers.TPESampler(
-                    seed=seed % 2**32, multivariate=True, group=True, n_startup_trials=16, constant_liar=True
-                )
-                if kind == "tpe"
-                else optuna.samplers.RandomSampler(seed=seed % 2**32)
-            )
-        self._space = space
-        self._study = optuna.create_study(sampler=sampler, direction="minimize")
-        self._trials: dict[int, optuna.Trial] = {}
-        self._pruned = optuna.trial.TrialState.PRUNED
-        self._failed = optuna.trial.TrialState.FAIL
-        self._quiet = optuna.exceptions.ExperimentalWarning
-
-    def ask(self, trial: int) -> Recipe:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", self._quiet)
-            own = self._trials[trial] = self._study.ask()
-            return self._space.build(_Suggested(own))
-
-    def tell(self, trial: int, rung: int, score: float | None, finished: bool) -> None:
-        own = self._trials.pop(trial, None)
-        if own is None:
-            return
-        if score is None:
-            self._study.tell(own, state=self._failed)
-        elif finished:
-            self._study.tell(own, score)
+    def ask(self, hasty: bool = False) -> Values:
+        rng = np.random.default_rng(derive_seed("ask", self._seed, len(self._points)))
+        if hasty or not self._model or len(self._ranked) < STARTUP:
+            point = self._space.random(rng)
         else:
-            own.report(score, rung)
-            self._study.tell(own, state=self._pruned)
+            point = self._propose(rng)
+        values = self._space.values(point)
+        self.recall(values)
+        return values
+
+    def recall(self, values: Values) -> None:
+        self._running[len(self._points)] = None
+        self._points.append(self._space.point(values))
+
+    def build(self, values: Values) -> Recipe:
+        return self._space.build(values)
+
+    def tell(self, number: int, rung: int, score: float | None, finished: bool) -> None:
+        del self._running[number]
+        self._recent.append(number)
+        # Deeper rungs first, as a score there says more; the sick are last.
+        place = (not finished, -rung, score, number) if score is not None else (True, 1, inf, number)
+        insort(self._ranked, place)
+
+    def _propose(self, rng: np.random.Generator) -> Floats:
+        count = min(ceil(GOOD_SHARE * len(self._ranked)), GOOD)
+        good = sorted(place[-1] for place in self._ranked[:count])
+        others = sorted(set(self._recent) - set(good))[-RECENT:]
+        # Those in training count as no good, so that asks do not crowd around one place before its score is known.
+        near, far = (np.stack([self._points[i] for i in own]) for own in (good, [*others, *self._running]))
+        space, width = self._space, len(self._space.common)
+        point = np.full(len(space.dimensions), np.nan)
+        point[:width] = propose(rng, near[:, :width], far[:, :width], [len(d.options) for d in space.common])
+        taken = {
+            kind.name
+            for kind in space.taken({d.key: d.value(x) for d, x in zip(space.common, point[:width], strict=True)})
+        }
+        begin = width
+        for name, own in space.own.items():
+            part = slice(begin, begin + len(own))
+            begin = part.stop
+            if own and name in taken:
+                good_own, other_own = (rows[np.isfinite(rows[:, part.start])][:, part] for rows in (near, far))
+                point[part] = propose(rng, good_own, other_own, [0] * len(own))
+        return point
 
 
 class GridSampler:
     """A person's own values: every combination, in order."""
 
     def __init__(self, base: Setting, grid: Mapping[str, Sequence[Value]]) -> None:
-        self._recipes = iter(
-            [_from_grid(base, dict(zip(grid, row, strict=True))) for row in itertools.product(*grid.values())]
-        )
+        self._base = base
+        self._rows = iter([dict(zip(grid, row, strict=True)) for row in itertools.product(*grid.values())])
 
-    def ask(self, trial: int) -> Recipe | None:
-        return next(self._recipes, None)
+    def ask(self, hasty: bool = False) -> Values | None:
+        return next(self._rows, None)
 
-    def tell(self, trial: int, rung: int, score: float | None, finished: bool) -> None:
+    def recall(self, values: Values) -> None:
+        next(self._rows)
+
+    def build(self, values: Values) -> Recipe:
+        return _from_grid(self._base, values)
+
+    def tell(self, number: int, rung: int, score: float | None, finished: bool) -> None:
         """A grid learns nothing."""
-
-
-@dataclass(frozen=True)
-class _Suggested:
-    trial: Any
-
-    def number(self, key: str, spec: Hyperparameter) -> float | int:
-        low, high = spec.range
-        if spec.integer:
-            return int(self._suggest("int")(key, int(low), int(high), log=spec.log))
-        return float(self._suggest("float")(key, low, high, log=spec.log))
-
-    def choice(self, key: str, options: Sequence[str]) -> str:
-        return str(self._suggest("categorical")(key, list(options)))
-
-    def switch(self, name: str) -> bool:
-        # A uniform number and a threshold, so that the first random ones hold a few techniques, not half of all.
-        return bool(self._suggest("float")(f"{name}.on", 0.0, 1.0) < SHARE_ON)
-
-    def _suggest(self, kind: str) -> Callable[..., Any]:
-        found: Callable[..., Any] = getattr(self.trial, f"suggest_{kind}")
-        return found
 
 
 def make_sampler(kind: str, space: Space, seed: int, grid: Mapping[str, Sequence[Value]] | None = None) -> Sampler:
@@ -175,7 +136,7 @@ def make_sampler(kind: str, space: Space, seed: int, grid: Mapping[str, Sequence
         raise OptionError(f"a grid of values was given and the sampler is {kind!r}; add --sampler grid.")
     if kind not in ("tpe", "random"):
         raise OptionError(f"there is no sampler {kind!r}; it must be tpe, random or grid.")
-    return OptunaSampler(space, kind, derive_seed("sampler", kind, seed))
+    return ModelSampler(space, kind == "tpe", derive_seed("sampler", kind, seed))
 
 
 def parse_grid(lines: Sequence[str]) -> dict[str, tuple[Value, ...]]:

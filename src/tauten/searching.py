@@ -23,9 +23,10 @@ from tauten.metrics import METRICS, Metric, metric
 from tauten.model import Model
 from tauten.options import Options
 from tauten.population import Builder, Population
-from tauten.racing import Standing, Trial
+from tauten.racing import Standing
 from tauten.speed import gradients_a_second
 from tauten.split import Sealed, holdout, selection_plan
+from tauten.trial import Trial
 from tauten.unrecorded import Recorder
 
 

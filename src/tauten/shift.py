@@ -1,0 +1,102 @@
+"""A shift: half of the race's slots, in training while the results of the other half are digested."""
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from concurrent.futures import Executor, Future
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from tauten.folds import Fold
+from tauten.member import Member
+from tauten.metrics import Metric
+from tauten.population import Population
+from tauten.trial import Trial
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Trained:
+    """A round of a shift: mean training loss and outputs by member, and when it began and ended on the clock."""
+
+    losses: dict[int, float]
+    outputs: dict[int, Tensor]
+    begin: float
+    end: float
+
+
+class Shift:
+    """A population, who of it is in training, and the round that is under way.
+
+    `training` (member to trial and fold) and `going` (trials on their way to a rung) may be changed at any time; the
+    population follows when the next round begins, so that nobody touches it while it trains.
+    """
+
+    def __init__(self, population: Population, folds: Sequence[Fold]) -> None:
+        self.training: dict[int, tuple[Trial, int]] = {}
+        self.going: set[int] = set()
+        self._population, self._folds = population, folds
+        self._rows = [f.score if f.stop is None else torch.cat([f.score, f.stop]) for f in folds]
+        self._inside: set[int] = set()
+        self._round: Future[Trained] | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether the round under way has ended."""
+        return self._round is not None and self._round.done()
+
+    def start(self, driver: Executor) -> None:
+        """Begin a round on the driver's thread, unless one is under way or nobody is in training."""
+        if self._round is None and self.training:
+            age = self._follow()
+            rows = {id: self._rows[fold] for id, (_, fold) in self.training.items()}
+            self._round = driver.submit(self._train, age, rows)
+
+    def finish(self) -> Trained:
+        """Wait for the round under way."""
+        assert self._round is not None
+        trained = self._round.result()
+        self._round = None
+        return trained
+
+    def scores(self, outputs: dict[int, Tensor], metric: Metric) -> dict[int, tuple[float, float | None]]:
+        """Each member's mean contribution on its fold's score rows, and on its stop rows where there are some."""
+        found: dict[int, tuple[float, float | None]] = {}
+        for number, (fold, rows) in enumerate(zip(self._folds, self._rows, strict=True)):
+            ids = sorted(id for id, (_, f) in self.training.items() if f == number)
+            if ids:
+                own, cut = fold.contributions(metric, torch.stack([outputs[id] for id in ids]), rows), len(fold.score)
+                stops = own[:, cut:].mean(-1).tolist() if fold.stop is not None else [None] * len(ids)
+                found |= dict(zip(ids, zip(own[:, :cut].mean(-1).tolist(), stops, strict=True), strict=True))
+        return found
+
+    def _follow(self) -> list[list[Member]]:
+        """Let go who has left. Returns who has to catch up, the oldest first, by the epochs they have behind them.
+
+        Those are newcomers at age 0, or after a resume all of them.
+        """
+        gone = self._inside - self.training.keys()
+        if gone:
+            self._population.leave(gone)
+        new = sorted(self.training.keys() - self._inside)
+        self._inside = set(self.training)
+        ages: dict[int, list[Member]] = {}
+        for id in new:
+            trial, fold = self.training[id]
+            ages.setdefault(len(trial.scores.get(fold, [])), []).append(trial.members[fold])
+        return [ages.get(age, []) for age in range(max(ages, default=0), -1, -1)]
+
+    def _train(self, ages: list[list[Member]], rows: dict[int, Tensor]) -> Trained:
+        begin = time.perf_counter()
+        population = self._population
+        for members in ages[:-1]:
+            population.enter(members)
+            population.advance()
+        population.enter(ages[-1])
+        progress = population.advance()
+        outputs = population.evaluate(rows)
+        return Trained({id: own.loss for id, own in progress.items()}, outputs, begin, time.perf_counter())
