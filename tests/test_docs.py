@@ -98,3 +98,12 @@ def test_the_table_of_results_is_that_of_the_figures():
         assert figures["holdout_opened"] == 1
         for arm in ("plain", "usual", "chosen"):
             assert f"{figures[arm]['finals'][figures['metric']]['mean']:.4f}" in text
+
+
+def test_the_page_of_performance_is_that_of_the_figures(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import performance
+
+    assert (ROOT / "docs" / "performance.md").read_text(encoding="utf-8") == performance.page(), (
+        "run: python benchmarks/performance.py"
+    )

@@ -1,0 +1,94 @@
+"""The parts of a benchmark: raw figures as JSON, each with date, commit, machine and versions.
+
+A part is one file, `figures/NAME/PART.json`, and is written when it is finished: a benchmark that was cut off goes on
+with the parts that are missing.
+"""
+
+import datetime
+import importlib.metadata
+import json
+import platform
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tauten.cores import free_cores
+
+HERE = Path(__file__).parent
+FIGURES = HERE / "figures"
+PACKAGES = ("tauten", "torch", "numpy")
+FLAGS = ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf16")
+"""Instruction sets that decide what an engine can reach."""
+
+
+def stamp(packages: Sequence[str] = PACKAGES) -> dict[str, Any]:
+    """When, from which commit, on what machine and with which versions; packages not installed are left out.
+
+    The commit says so where the library's source was changed after it.
+    """
+    return {
+        "date": datetime.date.today().isoformat(),
+        "commit": _git("rev-parse", "--short", "HEAD") + (" + changes" if _git("status", "--short", ":/src") else ""),
+        "machine": machine(),
+        "versions": {"python": platform.python_version(), **_versions(packages)},
+    }
+
+
+def machine() -> dict[str, Any]:
+    """CPU model, physical cores that may be used, and those of `FLAGS` that it has."""
+    try:
+        told = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        told = ""
+    model = re.search(r"^model name\s*: (.*)$", told, re.MULTILINE)
+    flags = re.search(r"^(?:flags|Features)\s*: (.*)$", told, re.MULTILINE)
+    return {
+        "cpu": model[1].strip() if model else platform.machine(),
+        "cores": free_cores(),
+        "flags": [flag for flag in FLAGS if flags and flag in flags[1].split()],
+    }
+
+
+def save(name: str, part: str, figures: Mapping[str, Any], packages: Sequence[str] = PACKAGES) -> None:
+    """Write one part of a benchmark, stamped under `made`; an older one is replaced as a whole."""
+    target = FIGURES / name / f"{part}.json"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_suffix(".draft")
+    draft.write_text(json.dumps({"made": stamp(packages), **figures}, indent=1) + "\n")
+    draft.replace(target)
+
+
+def load(name: str) -> dict[str, dict[str, Any]]:
+    """Every part of a benchmark that there is, by its name, in the order of the names."""
+    return {path.stem: json.loads(path.read_text()) for path in sorted((FIGURES / name).glob("*.json"))}
+
+
+def missing(name: str, parts: Sequence[str], only: str = "", again: bool = False) -> list[str]:
+    """The parts still to be run: those whose name holds one of `only` (comma-separated), unless their file exists."""
+    asked = [part for part in parts if not only or any(word in part for word in only.split(","))]
+    return asked if again else [part for part in asked if not (FIGURES / name / f"{part}.json").exists()]
+
+
+def sentence(parts: Sequence[Mapping[str, Any]]) -> str:
+    """Where the figures of these parts come from: machine, versions, dates and commits, each named once."""
+    made = [part["made"] for part in parts]
+    machines = {f"{m['cpu']}, {m['cores']} cores, {' '.join(m['flags'])}": None for m in (s["machine"] for s in made)}
+    versions = {", ".join(f"{k} {v}" for k, v in s["versions"].items()): None for s in made}
+    when = {f"{s['date']}, commit {s['commit']}": None for s in made}
+    return "; ".join(" and ".join(words) for words in (machines, versions, when))
+
+
+def _versions(packages: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for package in packages:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _git(*words: str) -> str:
+    return subprocess.run(["git", "-C", HERE, *words], capture_output=True, text=True).stdout.strip()
