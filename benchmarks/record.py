@@ -23,6 +23,11 @@ FLAGS = ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf16")
 """Instruction sets that decide what an engine can reach."""
 
 
+def cores() -> int:
+    """Physical cores that this process may use, as `--threads auto` counts them."""
+    return free_cores()
+
+
 def stamp(packages: Sequence[str] = PACKAGES) -> dict[str, Any]:
     """When, from which commit, on what machine and with which versions; packages not installed are left out.
 
@@ -46,7 +51,7 @@ def machine() -> dict[str, Any]:
     flags = re.search(r"^(?:flags|Features)\s*: (.*)$", told, re.MULTILINE)
     return {
         "cpu": model[1].strip() if model else platform.machine(),
-        "cores": free_cores(),
+        "cores": cores(),
         "flags": [flag for flag in FLAGS if flags and flag in flags[1].split()],
     }
 

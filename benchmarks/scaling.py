@@ -21,10 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import ours
-from record import load, missing, save, sentence
+from record import cores, load, missing, save, sentence
 from shapes import BATCH, SHAPES
-
-from tauten.cores import free_cores
 
 NAME = "scaling"
 SECONDS, EPOCHS = 0.5, 3
@@ -104,7 +102,7 @@ def epoch(axis: str, size: int) -> dict[str, float]:
     data = sources(axis, size)
     crowd, times = members(axis, size), []
     before = peak_memory()
-    with Population(Builder(data[0]), data, free_cores()) as population:
+    with Population(Builder(data[0]), data, cores()) as population:
         population.enter(crowd)
         begin = time.perf_counter()
         population.advance()

@@ -18,10 +18,8 @@ import limits
 import ours
 import peers
 from pace import Contender, interleaved
-from record import FIGURES, load, missing, save, sentence
+from record import FIGURES, cores, load, missing, save, sentence
 from shapes import BATCH, DROPOUT, ROWS, SHAPES, SMOOTHING, Shape
-
-from tauten.cores import free_cores
 
 NAME = "throughput"
 MEMBERS = (1, 8, 64, 256)
@@ -57,7 +55,7 @@ column is one run in which all contenders took turns; medians of {REPEATS} stret
 
 def contenders(shape: Shape, members: int) -> dict[str, Contender]:
     """Everything that a part measures, peaks of the machine included."""
-    all_cores = free_cores()
+    all_cores = cores()
     found = {}
     if ours.library():
         for precision in ours.precisions():
