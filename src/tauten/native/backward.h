@@ -32,6 +32,15 @@ class Optimizer {
         else kernel ? rows<false, true>(at, n, g, read) : rows<false, false>(at, n, g, read);
     }
 
+    // Ask for what `run` will need soon.
+    void fetch(int64_t at, int64_t n) const {
+        for (int64_t i = 0; i < n; i += PAD) {
+            __builtin_prefetch(member_.w.data() + at + i, 1);
+            __builtin_prefetch(member_.mean.data() + at + i, 1);
+            if (plan_.adam) __builtin_prefetch(member_.square.data() + at + i, 1);
+        }
+    }
+
    private:
     template <bool ADAM, bool KERNEL>
     void rows(int64_t at, int64_t n, const float* g, const float* read) const {
@@ -80,28 +89,39 @@ struct Backward {
     // From `inner`, which holds the gradient of the outputs.
     void run() const {
         const Layout& layout = member.layout;
-        const Panels inner = space.panels(space.inner), gradient = space.panels(space.gradient);
+        const Panels gradient = space.panels(space.gradient);
+        Panels inner = space.panels(space.inner), next = space.panels(space.other);
         for (int i = (int)layout.hidden(); i >= 0; i--) {
             const Layer& layer = layout.layers[i];
             // Before the weights move.
             if (i > 0) {
                 const bool add = member.plan.skip && i < layout.hidden();
-                product(layer.in, layer.out, Values{w + layer.weight, layer.next, 1}, inner, gradient, columns, add,
-                        [](int, int) {});
+                const Panels out = member.plan.skip ? gradient : next;
+                product(layer.in, layer.out, Values{w + layer.weight, layer.next, 1}, inner, out, columns, add,
+                        [&](int first, int last) { hidden(i - 1, first, last, out, next); });
+                const Layer& below = layout.layers[i - 1];
+                if (below.scale >= 0) {
+                    taken(below.shift, below.out);
+                    taken(below.scale, below.out);
+                }
             }
-            weights(layer, space.panels(space.activations[i]));
-            if (i > 0) hidden(i - 1);
+            weights(layer, space.panels(space.activations[i]), inner);
+            std::swap(inner, next);
         }
     }
 
    private:
-    void weights(const Layer& layer, Panels in) const {
-        const Panels inner = space.panels(space.inner);
+    void weights(const Layer& layer, Panels in, Panels inner) const {
         float* turned_rows = space.turned.data();
         const int64_t next = space.turned_next;
         turned(inner, layer.out, columns, turned_rows, next);
         outer(layer.in, padded(layer.out), in, turned_rows, next, batch,
+              [&](int row, int rows, int column, int width) {
+                  if (!optimizer) return;
+                  for (int r = 0; r < rows; r++) optimizer->fetch(layer.weight + (row + r) * layer.next + column, width);
+              },
               [&](int row, int rows, int column, int width, const float* block) {
+                  const In optimizing(OPTIMIZER);
                   for (int r = 0; r < rows; r++)
                       take(layer.weight + (row + r) * layer.next + column, width, block + r * WIDTH, true);
               });
@@ -115,37 +135,39 @@ struct Backward {
         taken(layer.bias, layer.out);
     }
 
-    // Through dropout, activation and batch norm: from `gradient`, of the layer's output, to `inner`, of its linear map's.
-    void hidden(int index) const {
+    // Through dropout, activation and batch norm: `from` the gradient of a layer's output `to` that of its linear map's.
+    void hidden(int index, int first, int last, Panels from, Panels to) const {
+        const In normalization(NORMALIZATION);
         const Layer& layer = member.layout.layers[index];
         const Panels slope = space.panels(space.slopes[index]), normed = space.panels(space.normed[index]);
-        const Panels gradient = space.panels(space.gradient), inner = space.panels(space.inner);
-        for (int f = 0; f < layer.out; f++) {
-            V total{}, weighted{};
+        const bool norm = layer.scale >= 0, rectifier = member.plan.activation == RELU;
+        const V keep = splat(member.keep(index, true));
+        const uint16_t* bits = space.bits[index].data();
+        const int rows = last - first;
+        V total[ROWS] = {}, weighted[ROWS] = {};
+        for (int i = 0; i < rows; i++)
             for (int c = 0; c < columns; c += LANES) {
-                const int p = c / WIDTH, at = c % WIDTH;
-                const V dy = load(gradient.at(p, f) + at) * load(slope.at(p, f) + at);
-                store(inner.at(p, f) + at, dy);
-                if (layer.scale >= 0) {
-                    total += dy;
-                    weighted = fma(dy, load(normed.at(p, f) + at), weighted);
-                }
+                const int64_t p = c / WIDTH, at = c % WIDTH, f = first + i;
+                const V own = load(from.at(p, f) + at);
+                const V dy = rectifier ? pick(lanes_of(bits[f * (columns / LANES) + c / LANES]), own * keep, V{})
+                                       : own * load(slope.at(p, f) + at);
+                store(to.at(p, f) + at, dy);
+                total[i] += dy;
+                if (norm) weighted[i] = fma(dy, load(normed.at(p, f) + at), weighted[i]);
             }
-            if (layer.scale < 0) continue;
-            const float shift = sum(total), scale = sum(weighted);
+        if (!norm) return;
+        for (int i = 0; i < rows; i++) {
+            const int f = first + i;
+            const float shift = sum(total[i]), scale = sum(weighted[i]);
             space.gradients.data()[layer.shift + f] = shift;
             space.gradients.data()[layer.scale + f] = scale;
-            const float factor = w[layer.scale + f] * space.inverse[index].data()[f];
+            const V factor = splat(w[layer.scale + f] * space.inverse[index].data()[f]);
             const V a = splat(-shift / batch), b = splat(-scale / batch);
             for (int c = 0; c < columns; c += LANES) {
-                float* at = inner.at(c / WIDTH, f) + c % WIDTH;
-                V dz = fma(b, load(normed.at(c / WIDTH, f) + c % WIDTH), load(at) + a) * factor;
+                float* at = to.at(c / WIDTH, f) + c % WIDTH;
+                const V dz = fma(b, load(normed.at(c / WIDTH, f) + c % WIDTH), load(at) + a) * factor;
                 store(at, c + LANES <= batch ? dz : pick(real(c, batch), dz, V{}));
             }
-        }
-        if (layer.scale >= 0) {
-            taken(layer.shift, layer.out);
-            taken(layer.scale, layer.out);
         }
     }
 

@@ -20,14 +20,15 @@ class Space {
         activations.resize(depth + 1);
         slopes.resize(depth);
         normed.resize(depth);
-        words.resize(depth);
+        bits.resize(depth);
         inverse.resize(depth);
         // Every matrix has room for a vector more, since the last panel may be read in full vectors.
         for (auto& m : activations) grow(m, matrix);
         for (auto& m : slopes) grow(m, matrix);
         for (auto& m : normed) grow(m, matrix);
-        for (auto& m : words) grow(m, (int64_t)padded((int)member.plan.width) / 2 * columns);
-        for (auto* m : {&out, &gradient, &inner}) grow(*m, matrix);
+        for (auto& m : bits) grow(m, member.plan.width * (columns / LANES));
+        grow(words, 4 * (int64_t)columns);
+        for (auto* m : {&out, &gradient, &inner, &other}) grow(*m, matrix);
         for (auto* m : {&turned, &staging}) grow(*m, (int64_t)panels * WIDTH * std::max(turned_next, widest));
         grow(targets, (int64_t)padded((int)member.plan.outputs) * columns);
         for (auto& m : inverse) grow(m, widest);
@@ -38,17 +39,19 @@ class Space {
 
     int64_t widest = 0, stride = 0, turned_next = 0;
     std::vector<Memory<float>> activations, slopes, normed;
-    std::vector<Memory<uint32_t>> words;
-    Memory<float> out, gradient, inner, turned, staging, targets;
+    std::vector<Memory<uint16_t>> bits;  // where a rectifier's unit is on and kept
+    Memory<float> out, gradient, inner, other, turned, staging, targets;
     std::vector<Memory<float>> inverse;  // of batch norm: one over the deviation
     Memory<float> gradients, moved;  // of all parameters, where a technique needs them at once
-    Memory<uint32_t> rows;
+    Memory<uint32_t> rows, words;
 
     template <class T>
     static void grow(Memory<T>& memory, int64_t size) {
         if (memory.size() < size) memory = Memory<T>(size);
     }
 };
+
+constexpr int RELU = 0;
 
 struct Activated {
     V value, slope;
@@ -57,7 +60,7 @@ struct Activated {
 template <int KIND>
 inline Activated activate(V y) {
     const V one = splat(1.0f);
-    if constexpr (KIND == 0) return {pick(y < 0.0f, V{}, y), pick(y > 0.0f, one, V{})};
+    if constexpr (KIND == RELU) return {pick(y < 0.0f, V{}, y), pick(y > 0.0f, one, V{})};
     if constexpr (KIND == 1) {
         const V half = 0.5f * (1.0f + error_function(y * 0.707106781f));
         return {y * half, fma(y, exponential(-0.5f * y * y) * 0.398942280f, half)};
@@ -73,16 +76,6 @@ inline Activated activate(V y) {
 // Lanes of vector v of the batch that hold rows; the others are there to fill a vector.
 inline I real(int column, int batch) { return lane_numbers() + column < batch; }
 
-// Draws of a hidden layer's dropout: two features a word, for every row of the batch.
-inline void draw_words(const Member& member, int layer, int columns, uint32_t* words) {
-    const Place place = member.place(member.dropout_sites[layer]);
-    for (int f = 0; f < member.plan.width; f += 8)
-        for (int c = 0; c < columns; c += LANES) {
-            const Block block = place.block(f / 8, c);
-            for (int i = 0; i < 4; i++) *reinterpret_cast<U*>(words + (int64_t)(f / 2 + i) * columns + c) = block.word[i];
-        }
-}
-
 // What one hidden layer does to its linear map's output, feature by feature.
 struct Hidden {
     const Member& member;
@@ -94,71 +87,93 @@ struct Hidden {
 
     template <int KIND>
     void rows(int first, int last) const {
+        const In normalization(NORMALIZATION);
         const Layer& layer = member.layout.layers[index];
         const tauten_plan& plan = member.plan;
+        const bool norm = plan.batch_norm > 0, add = plan.skip && index > 0;
         const Panels z = space.panels(training ? space.normed[index] : space.activations[index + 1]);
         const Panels before = space.panels(space.activations[index]), after = space.panels(space.activations[index + 1]);
-        const float p = member.dropout[index];
-        const int32_t threshold = (int32_t)std::nearbyint((double)p * 65536);
+        const Panels slopes = space.panels(space.slopes[index]);
+        const int threshold = member.threshold(index);
         const bool drop = training && threshold > 0;
-        const float keep = plan.dropout_classic ? (training ? 1.0f : 1 - p) : (training ? 1 / (1 - p) : 1.0f);
-        const bool norm = plan.batch_norm > 0, add = plan.skip && index > 0;
+        const float keep = member.keep(index, training);
+        float mean[ROWS] = {}, inverse[ROWS];
+        std::fill(inverse, inverse + ROWS, 1.0f);
+        if (norm) moments(first, last, z, layer, mean, inverse);
         for (int f = first; f < last; f++) {
-            float shift = 0, scale = 1;
-            if (norm) {
-                if (training) normalize(f, z, layer);
-                else {
-                    scale = w[layer.scale + f] / std::sqrt(w[layer.variance + f] + EPSILON);
-                    shift = -w[layer.mean + f];
-                }
-            }
-            const float offset = norm ? w[layer.shift + f] : w[layer.bias + f];
-            if (norm && training) scale = w[layer.scale + f];
-            const uint32_t* words = drop ? space.words[index].data() + (int64_t)(f / 2) * columns : nullptr;
+            if (drop && f % 8 == 0) draw(f);
+            const V middle = splat(mean[f - first]), stretch = splat(inverse[f - first]);
+            const V scale = splat(norm ? w[layer.scale + f] : 1.0f);
+            const V offset = splat(norm ? w[layer.shift + f] : w[layer.bias + f]);
+            const uint32_t* words = space.words.data() + (int64_t)(f % 8 / 2) * columns;
+            uint16_t* bits = space.bits[index].data() + (int64_t)f * (columns / LANES);
             for (int c = 0; c < columns; c += LANES) {
-                const int panel = c / WIDTH, within = c % WIDTH;
-                const V own = load(z.at(panel, f) + within);
-                Activated a = activate<KIND>(fma(own + shift, splat(scale), splat(offset)));
+                const int64_t panel = c / WIDTH, within = c % WIDTH;
+                float* at = z.at(panel, f) + within;
+                V own = (load(at) - middle) * stretch;
+                if (norm && training) {
+                    if (c + LANES > batch) own = pick(real(c, batch), own, V{});
+                    store(at, own);
+                }
+                Activated a = activate<KIND>(fma(own, scale, offset));
+                I kept = I{} - 1;
                 if (drop) {
                     const U word = *reinterpret_cast<const U*>(words + c);
-                    const I half = (I)(f % 2 ? word >> 16 : word & 0xFFFF);
-                    const V factor = pick(half < threshold, V{}, splat(keep));
-                    a.value *= factor;
-                    a.slope *= factor;
-                } else if (keep != 1.0f) {
-                    a.value *= keep;
+                    kept = (I)(f % 2 ? word >> 16 : word & 0xFFFF) >= threshold;
                 }
-                if (training) store(space.slopes[index].data() + panel * space.stride + f * WIDTH + within, a.slope);
+                a.value = pick(kept, a.value * keep, V{});
+                if (training) {
+                    // Of a rectifier one bit tells the slope.
+                    if (KIND == RELU) bits[c / LANES] = bits_of((a.slope > 0.0f) & kept);
+                    else store(slopes.at(panel, f) + within, pick(kept, a.slope * keep, V{}));
+                }
                 store(after.at(panel, f) + within, add ? load(before.at(panel, f) + within) + a.value : a.value);
             }
         }
     }
 
-    // z becomes (z - mean) / deviation in place; padding becomes zero.
-    void normalize(int f, Panels z, const Layer& layer) const {
-        V total{};
+    // The draws of eight features from f on: two features a word, for every row of the batch.
+    void draw(int f) const {
+        const In draws(DRAWS);
+        const Place place = member.place(member.dropout_sites[index]);
         for (int c = 0; c < columns; c += LANES) {
-            const V own = load(z.at(c / WIDTH, f) + c % WIDTH);
-            total += c + LANES <= batch ? own : pick(real(c, batch), own, V{});
+            const Block block = place.block(f / 8, c);
+            for (int i = 0; i < 4; i++) *reinterpret_cast<U*>(space.words.data() + (int64_t)i * columns + c) = block.word[i];
         }
-        const float mean = sum(total) / batch;
-        V squares{};
-        for (int c = 0; c < columns; c += LANES) {
-            V own = load(z.at(c / WIDTH, f) + c % WIDTH) - mean;
-            if (c + LANES > batch) own = pick(real(c, batch), own, V{});
-            squares = fma(own, own, squares);
+    }
+
+    // Batch norm's mean and 1 / deviation: the batch's in training, the running ones else. One loop over all the rows for
+    // each quantity, so that their sums are under way together.
+    void moments(int first, int last, Panels z, const Layer& layer, float* mean, float* inverse) const {
+        const int rows = last - first;
+        if (!training) {
+            for (int i = 0; i < rows; i++) {
+                mean[i] = w[layer.mean + first + i];
+                inverse[i] = 1 / std::sqrt(w[layer.variance + first + i] + EPSILON);
+            }
+            return;
         }
-        const float variance = sum(squares) / batch, inverse = 1 / std::sqrt(variance + EPSILON);
-        for (int c = 0; c < columns; c += LANES) {
-            float* at = z.at(c / WIDTH, f) + c % WIDTH;
-            V own = (load(at) - mean) * inverse;
-            store(at, c + LANES <= batch ? own : pick(real(c, batch), own, V{}));
-        }
-        space.inverse[index].data()[f] = inverse;
-        if (running) {
-            const float rate = member.plan.batch_norm, fair = (float)batch / (batch > 1 ? batch - 1 : 1);
-            float &m = running[layer.mean + f], &v = running[layer.variance + f];
-            m += rate * (mean - m);
+        V total[ROWS] = {}, squares[ROWS] = {};
+        for (int i = 0; i < rows; i++)
+            for (int c = 0; c < columns; c += LANES) {
+                const V own = load(z.at(c / WIDTH, first + i) + c % WIDTH);
+                total[i] += c + LANES <= batch ? own : pick(real(c, batch), own, V{});
+            }
+        for (int i = 0; i < rows; i++) mean[i] = sum(total[i]) / batch;
+        for (int i = 0; i < rows; i++)
+            for (int c = 0; c < columns; c += LANES) {
+                V own = load(z.at(c / WIDTH, first + i) + c % WIDTH) - mean[i];
+                if (c + LANES > batch) own = pick(real(c, batch), own, V{});
+                squares[i] = fma(own, own, squares[i]);
+            }
+        const float rate = member.plan.batch_norm, fair = (float)batch / (batch > 1 ? batch - 1 : 1);
+        for (int i = 0; i < rows; i++) {
+            const float variance = sum(squares[i]) / batch;
+            inverse[i] = 1 / std::sqrt(variance + EPSILON);
+            space.inverse[index].data()[first + i] = inverse[i];
+            if (!running) continue;
+            float &m = running[layer.mean + first + i], &v = running[layer.variance + first + i];
+            m += rate * (mean[i] - m);
             v += rate * (variance * fair - v);
         }
     }

@@ -153,6 +153,14 @@ struct Member {
 
     Key key() const { return {(uint32_t)plan.seed, (uint32_t)(plan.seed >> 32)}; }
     Place place(uint32_t site) const { return {key(), (uint32_t)step, site}; }
+
+    // Dropout of a hidden layer: a unit whose 16 bits are below the threshold is dropped, the others are scaled.
+    int threshold(int layer) const { return (int)std::nearbyint((double)dropout[layer] * 65536); }
+    float keep(int layer, bool training) const {
+        if (plan.dropout_classic) return training ? 1.0f : 1 - dropout[layer];
+        return training ? 1 / (1 - dropout[layer]) : 1.0f;
+    }
+
     const float* delivered() const { return plan.ema > 0 ? average.data() : w.data(); }
 
     // The averages begin as the weights, so weights given from outside are followed by this.

@@ -1,6 +1,7 @@
 // Register-tiled matrix products. One tile is ROWS rows by WIDTH columns, held in registers while it sums over k.
 #pragma once
 
+#include "profile.h"
 #include "vector.h"
 
 namespace tauten {
@@ -75,6 +76,7 @@ inline int vectors_of(int panel, int columns) {
 // are in the cache.
 template <class Finished>
 inline void product(int rows, int64_t k, Values a, Panels b, Panels out, int columns, bool add, Finished finished) {
+    const In products(PRODUCTS);
     for (int r = 0; r < rows; r += ROWS) {
         const int some = rows - r < ROWS ? rows - r : ROWS;
         const Values own{a.a + r * a.row, a.row, a.next};
@@ -96,15 +98,19 @@ inline void product(int rows, int64_t k, Values a, Panels b, Panels out, int col
     }
 }
 
-// Blocks of sum over the batch of a[r][c] * d[c][j]: `consume(row, rows, column, block)` gets each block while it is in
-// the first cache, as ROWS rows of WIDTH floats, of which the first `columns` vectors count.
-template <class Consume>
-inline void outer(int rows, int width, Panels a, const float* d, int64_t next, int batch, Consume consume) {
+// Blocks of sum over the batch of a[r][c] * d[c][j]: `begin(row, rows, column, width)` is told before each is summed, and
+// `consume(row, rows, column, width, block)` gets it while it is in the first cache, as rows of WIDTH floats.
+template <class Begin, class Consume>
+inline void outer(
+    int rows, int width, Panels a, const float* d, int64_t next, int batch, Begin begin, Consume consume
+) {
+    const In products(PRODUCTS);
     alignas(64) float block[ROWS * WIDTH];
-    for (int j = 0; j < width; j += WIDTH) {
-        const int left = (width - j) / LANES, vectors = left < VECTORS ? left : VECTORS;
-        for (int r = 0; r < rows; r += ROWS) {
-            const int some = rows - r < ROWS ? rows - r : ROWS;
+    for (int r = 0; r < rows; r += ROWS) {
+        const int some = rows - r < ROWS ? rows - r : ROWS;
+        for (int j = 0; j < width; j += WIDTH) {
+            const int left = (width - j) / LANES, vectors = left < VECTORS ? left : VECTORS;
+            begin(r, some, j, vectors * LANES);
             with_rows(some, [&](auto height) {
                 constexpr int R = decltype(height)::value;
                 with_vectors(vectors, [&](auto breadth) {

@@ -21,8 +21,6 @@ class Step {
     // Returns the loss before the step.
     double run() {
         gather();
-        for (int i = 0; i < plan_.depth; i++)
-            if (member_.dropout[i] > 0) draw_words(member_, i, columns_, space_.words[i].data());
         float* w = member_.w.data();
         const Optimizer optimizer(member_);
         const bool together = plan_.sam > 0 || plan_.clip_norm > 0;
@@ -58,6 +56,7 @@ class Step {
 
     // The batch: rows in the order of an endless stream of permutations, changed by the techniques at the data.
     void gather() {
+        const In batches(BATCHES);
         uint32_t* rows = space_.rows.data();
         for (int b = 0; b < batch_; b++) {
             const int64_t position = member_.step * batch_ + b, lap = position / data_.n;
@@ -77,6 +76,7 @@ class Step {
                 for (int64_t k = 0; k < outputs; k++) space_.targets.data()[k * columns_ + b] = 0;
                 continue;
             }
+            if (b + AHEAD < batch_) fetch(data_.inputs + (int64_t)rows[b + AHEAD] * inputs, inputs);
             const float *x = data_.inputs + (int64_t)rows[b] * inputs, *y = data_.targets + (int64_t)rows[b] * outputs;
             std::fill(to + inputs, to + next, 0.0f);
             if (mix) {
@@ -94,6 +94,12 @@ class Step {
         if (plan_.input_noise > 0) noise(in);
     }
 
+    static constexpr int AHEAD = 8;  // rows asked for before they are needed
+
+    static void fetch(const float* from, int64_t n) {
+        for (int64_t i = 0; i < n; i += PAD) __builtin_prefetch(from + i);
+    }
+
     void target(int64_t k, int b, float y) {
         const float share = plan_.label_smoothing, classes = (float)plan_.outputs;
         if (share > 0) y = (1 - share) * y + (plan_.label_smoothing_others ? share * (1 - y) / (classes - 1) : share / classes);
@@ -102,6 +108,7 @@ class Step {
     }
 
     void shuffle(int64_t lap) {
+        const In draws(DRAWS);
         member_.lap = lap;
         member_.order.resize(data_.n);
         member_.spare.resize(3 * data_.n);
@@ -110,6 +117,7 @@ class Step {
 
     // Mixup's partners, and each row's share: Beta(alpha, alpha) from two Gamma draws.
     void shares(uint32_t* partner, float* share, uint32_t* spare) {
+        const In draws(DRAWS);
         permutation(member_.place(plan_.partner_site), batch_, partner, spare);
         const uint32_t step = (uint32_t)member_.step;
         for (int b = 0; b < columns_; b += LANES) {
@@ -120,6 +128,7 @@ class Step {
     }
 
     void noise(Panels in) {
+        const In draws(DRAWS);
         const Place place = member_.place(plan_.noise_site);
         const V sigma = splat(plan_.input_noise);
         for (int f = 0; f < plan_.inputs; f += 4)
@@ -136,6 +145,7 @@ class Step {
 
     // Losses: mean over rows; the gradient goes to `inner`.
     double cross_entropy() {
+        const In losses(LOSS);
         const Panels out = space_.panels(space_.out), inner = space_.panels(space_.inner);
         const int classes = (int)plan_.outputs;
         V total{};
@@ -164,6 +174,7 @@ class Step {
     }
 
     double squared_error() {
+        const In losses(LOSS);
         const Panels out = space_.panels(space_.out), inner = space_.panels(space_.inner);
         const float each = 1.0f / (float)(batch_ * plan_.outputs);
         V total{};
@@ -206,11 +217,13 @@ class Step {
 
     // Gradients that were kept, with the penalty's share in them already.
     void apply(const Optimizer& optimizer, int64_t at, int64_t n, bool kernel) {
+        const In optimizing(OPTIMIZER);
         optimizer.run(at, n, space_.gradients.data() + at, nullptr, kernel);
     }
 
     // Every unit's incoming weights are scaled down to the largest norm allowed.
     void limit() {
+        const In optimizing(OPTIMIZER);
         for (const Layer& layer : member_.layout.layers)
             for (int j = 0; j < layer.out; j += LANES) {
                 float* w = member_.w.data() + layer.weight + j;
@@ -222,6 +235,7 @@ class Step {
     }
 
     void average() {
+        const In optimizing(OPTIMIZER);
         const float t = (float)member_.step, decay = std::min(plan_.ema, (1 + t) / (10 + t));
         float* a = member_.average.data();
         for (int64_t i = 0; i < member_.layout.total; i += LANES)

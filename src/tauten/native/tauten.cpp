@@ -22,8 +22,6 @@ namespace {
 // Kept from call to call: fresh pages cost milliseconds.
 thread_local Space space;
 
-enum Part { WEIGHT, BIAS, SCALE, SHIFT, MEAN, VARIANCE };
-
 // The parts of every layer in order, at their logical shapes: `f(weights at, rows, columns, next)`.
 template <class F>
 void each_part(const Layout& layout, F f) {
@@ -133,6 +131,14 @@ TAUTEN_EXPORT void tauten_words(uint64_t seed, uint32_t step, uint32_t site, int
                 for (int word = 0; word < 4; word++) out[(row * blocks + begin + lane) * 4 + word] = drawn.word[word][lane];
         }
 }
+
+#ifdef TAUTEN_PROFILE
+// Ticks of this thread by part since the last call: other, products, optimizer, draws, normalization, batches, loss.
+TAUTEN_EXPORT void tauten_profile(int64_t* spent) {
+    ticking.enter(ticking.part);
+    for (int i = 0; i < PARTS; i++) spent[i] = std::exchange(ticking.spent[i], 0);
+}
+#endif
 
 // GFLOP/s of this core over independent multiply-adds: what any product is measured against.
 TAUTEN_EXPORT double tauten_peak(double seconds) {

@@ -86,6 +86,19 @@ inline W multiply_even(U a, U b) { return ((W)a & 0xFFFFFFFFull) * ((W)b & 0xFFF
 #endif
 #endif
 
+// A comparison's lanes as bits, and back.
+#if TAUTEN_LANES == 16
+inline uint16_t bits_of(I on) { return _mm512_movepi32_mask((__m512i)on); }
+inline I lanes_of(uint16_t bits) { return (I)_mm512_movm_epi32(bits); }
+#else
+inline uint16_t bits_of(I on) {
+    uint16_t bits = 0;
+    for (int i = 0; i < LANES; i++) bits |= (uint16_t)((on[i] & 1) << i);
+    return bits;
+}
+inline I lanes_of(uint16_t bits) { return ((I{} + bits) & ((I{} + 1) << lane_numbers())) != 0; }
+#endif
+
 inline V absolute(V a) { return as_float(as_int(a) & 0x7FFFFFFF); }
 inline V largest(V a, V b) { return pick(a < b, b, a); }  // keeps a NaN in a
 
