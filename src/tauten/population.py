@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from tauten.engines.block import Block, Completed, Progress
-from tauten.engines.native import Job, NativeEngine, Queue, able
+from tauten.engines.native import Job, NativeEngine, Queue, able, bf16
 from tauten.engines.single import Single
 from tauten.engines.slots import Lift, Resident, SlotEngine
 from tauten.engines.stacked import Stacked
@@ -47,10 +47,24 @@ def size_of(net: Net) -> int:
 class Builder:
     """Makes the network and the engine of a group: the built-in MLP, or the user's module.
 
-    `native=False` trains on torch engines only.
+    `native=False` trains on torch engines only. `precision` is that of the native engine's matrix products in training:
+    `fp32`, or `bf16` where the processor has instructions for it; all else, evaluation too, is fp32.
     """
 
-    def __init__(self, source: Source, module: Callable[[], nn.Module] | None = None, *, native: bool = True) -> None:
+    def __init__(
+        self,
+        source: Source,
+        module: Callable[[], nn.Module] | None = None,
+        *,
+        native: bool = True,
+        precision: str = "fp32",
+    ) -> None:
+        if precision == "bf16" and not (native and module is None and bf16()):
+            raise OptionError(
+                f"precision is {precision!r}, which needs the native engine, so a built-in network, and a processor with "
+                "AVX512-BF16; take fp32."
+            )
+        self.precision = precision
         self._native = native and module is None and source.inputs.ndim == 2
         self._inputs, self._outputs = source.inputs.shape[1:], source.targets.shape[1]
         self.module = ModuleNet(module, source.inputs[:2]) if module else None
@@ -149,7 +163,7 @@ class Population:
     def _new_native(self, group: Group, members: Sequence[Member]) -> Block:
         net = self._builder.net(members[0].recipe)
         assert isinstance(net, MLP)
-        return Block(group, NativeEngine(group, net, self._resident), sys.maxsize)
+        return Block(group, NativeEngine(group, net, self._resident, self._builder.precision), sys.maxsize)
 
     def _new_torch(self, group: Group, members: Sequence[Member]) -> Block:
         net, lift = self._builder.net(members[0].recipe), self._builder.lift()

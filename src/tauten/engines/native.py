@@ -26,6 +26,11 @@ def able(recipe: Recipe) -> bool:
     return opened() is not None and all(_known(t.kernel()) for t in recipe.techniques)
 
 
+def bf16() -> bool:
+    """Whether this machine can take products in bfloat16."""
+    return bool(opened() is not None and interface().tauten_bf16())
+
+
 def _known(kernel: Kernel | None) -> bool:
     return kernel is not None and kernel.keys() <= fields().keys()
 
@@ -85,8 +90,9 @@ class Queue:
 class NativeEngine:
     """Members of one group; see `tauten.engines.protocol.Engine`. They train beside other groups'."""
 
-    def __init__(self, group: Group, net: MLP, data: Resident) -> None:
+    def __init__(self, group: Group, net: MLP, data: Resident, precision: str = "fp32") -> None:
         self.outputs = net.outputs
+        self._precision = precision
         self._group, self._net, self._data = group, net, data
         self._held: dict[int, Member] = {}
         self._handles: dict[int, int] = {}
@@ -177,6 +183,7 @@ class NativeEngine:
             "classification": self._group.task == "classification",
             "adam": self._group.optimizer == "adam",
             "cosine": setting.schedule == "cosine",
+            "bf16": self._precision == "bf16",
             "length": setting.epochs * self._group.epoch_steps,
             "seed": member.seed,
             "learning_rate": setting.learning_rate,

@@ -89,16 +89,15 @@ struct Backward {
     // From `inner`, which holds the gradient of the outputs.
     void run() const {
         const Layout& layout = member.layout;
-        const Panels gradient = space.panels(space.gradient);
-        Panels inner = space.panels(space.inner), next = space.panels(space.other);
+        const Panels<float> gradient = space.panels(space.gradient);
+        Panels<float> inner = space.panels(space.inner), next = space.panels(space.other);
         for (int i = (int)layout.hidden(); i >= 0; i--) {
             const Layer& layer = layout.layers[i];
             // Before the weights move.
             if (i > 0) {
                 const bool add = member.plan.skip && i < layout.hidden();
-                const Panels out = member.plan.skip ? gradient : next;
-                product(layer.in, layer.out, Values{w + layer.weight, layer.next, 1}, inner, out, columns, add,
-                        [&](int first, int last) { hidden(i - 1, first, last, out, next); });
+                const Panels<float> out = member.plan.skip ? gradient : next;
+                back(layer, inner, out, add, [&](int first, int last) { hidden(i - 1, first, last, out, next); });
                 const Layer& below = layout.layers[i - 1];
                 if (below.scale >= 0) {
                     taken(below.shift, below.out);
@@ -111,20 +110,46 @@ struct Backward {
     }
 
    private:
-    void weights(const Layer& layer, Panels in, Panels inner) const {
-        float* turned_rows = space.turned.data();
+    // The gradient of a layer's input from that of its linear map's output.
+    template <class Finished>
+    void back(const Layer& layer, Panels<float> inner, Panels<float> out, bool add, Finished finished) const {
+#if TAUTEN_BF16
+        if (member.plan.bf16) {
+            const Panels<uint32_t> paired = space.panels(space.paired);
+            uint32_t* weights = space.paired_weights.data();
+            feature_pairs(inner, layer.out, columns, paired);
+            within_rows(w + layer.weight, layer.in, layer.next, weights);
+            const Values<uint32_t> values{weights, layer.next / 2, 1};
+            product(layer.in, (layer.out + 1) / 2, values, paired, out, columns, add, finished);
+            return;
+        }
+#endif
+        product(layer.in, layer.out, Values<float>{w + layer.weight, layer.next, 1}, inner, out, columns, add, finished);
+    }
+
+    void weights(const Layer& layer, Panels<float> in, Panels<float> inner) const {
         const int64_t next = space.turned_next;
-        turned(inner, layer.out, columns, turned_rows, next);
-        outer(layer.in, padded(layer.out), in, turned_rows, next, batch,
-              [&](int row, int rows, int column, int width) {
-                  if (!optimizer) return;
-                  for (int r = 0; r < rows; r++) optimizer->fetch(layer.weight + (row + r) * layer.next + column, width);
-              },
-              [&](int row, int rows, int column, int width, const float* block) {
-                  const In optimizing(OPTIMIZER);
-                  for (int r = 0; r < rows; r++)
-                      take(layer.weight + (row + r) * layer.next + column, width, block + r * WIDTH, true);
-              });
+        const auto begin = [&](int row, int rows, int column, int width) {
+            if (!optimizer) return;
+            for (int r = 0; r < rows; r++) optimizer->fetch(layer.weight + (row + r) * layer.next + column, width);
+        };
+        const auto consume = [&](int row, int rows, int column, int width, const float* block) {
+            const In optimizing(OPTIMIZER);
+            for (int r = 0; r < rows; r++)
+                take(layer.weight + (row + r) * layer.next + column, width, block + r * WIDTH, true);
+        };
+        if (!member.plan.bf16) {
+            turned(inner, layer.out, columns, space.turned.data(), next);
+            outer<float>(layer.in, padded(layer.out), in, space.turned.data(), next, batch, begin, consume);
+        }
+#if TAUTEN_BF16
+        else {
+            const Panels<uint32_t> paired = space.panels(space.paired);
+            column_pairs(in, layer.in, columns, paired);
+            turned_pairs(inner, layer.out, columns, space.paired_turned.data(), next);
+            outer<uint32_t>(layer.in, padded(layer.out), paired, space.paired_turned.data(), next, batch, begin, consume);
+        }
+#endif
         if (layer.bias < 0) return;
         float* g = space.gradients.data() + layer.bias;
         for (int f = 0; f < layer.out; f++) {
@@ -136,10 +161,10 @@ struct Backward {
     }
 
     // Through dropout, activation and batch norm: `from` the gradient of a layer's output `to` that of its linear map's.
-    void hidden(int index, int first, int last, Panels from, Panels to) const {
+    void hidden(int index, int first, int last, Panels<float> from, Panels<float> to) const {
         const In normalization(NORMALIZATION);
         const Layer& layer = member.layout.layers[index];
-        const Panels slope = space.panels(space.slopes[index]), normed = space.panels(space.normed[index]);
+        const Panels<float> slope = space.panels(space.slopes[index]), normed = space.panels(space.normed[index]);
         const bool norm = layer.scale >= 0, rectifier = member.plan.activation == RELU;
         const V keep = splat(member.keep(index, true));
         const uint16_t* bits = space.bits[index].data();

@@ -7,6 +7,7 @@
 namespace tauten {
 
 constexpr float EPSILON = 1e-5f;  // of batch norm
+constexpr int RELU = 0;
 
 // A thread's memory for one member's batch, kept from step to step.
 class Space {
@@ -22,9 +23,8 @@ class Space {
         normed.resize(depth);
         bits.resize(depth);
         inverse.resize(depth);
-        // Every matrix has room for a vector more, since the last panel may be read in full vectors.
         for (auto& m : activations) grow(m, matrix);
-        for (auto& m : slopes) grow(m, matrix);
+        for (auto& m : slopes) grow(m, member.plan.activation == RELU ? 0 : matrix);
         for (auto& m : normed) grow(m, matrix);
         for (auto& m : bits) grow(m, member.plan.width * (columns / LANES));
         grow(words, 4 * (int64_t)columns);
@@ -33,9 +33,14 @@ class Space {
         grow(targets, (int64_t)padded((int)member.plan.outputs) * columns);
         for (auto& m : inverse) grow(m, widest);
         grow(rows, 8 * (int64_t)columns);
+        if (!member.plan.bf16) return;
+        grow(paired, matrix);
+        grow(paired_turned, (int64_t)panels * WIDTH / 2 * turned_next);
+        grow(paired_weights, (widest + 1) * (widest + PAD));
     }
 
-    Panels panels(const Memory<float>& m) const { return {m.data(), stride}; }
+    Panels<float> panels(const Memory<float>& m) const { return {m.data(), stride}; }
+    Panels<uint32_t> panels(const Memory<uint32_t>& m) const { return {m.data(), stride / 2}; }
 
     int64_t widest = 0, stride = 0, turned_next = 0;
     std::vector<Memory<float>> activations, slopes, normed;
@@ -44,14 +49,13 @@ class Space {
     std::vector<Memory<float>> inverse;  // of batch norm: one over the deviation
     Memory<float> gradients, moved;  // of all parameters, where a technique needs them at once
     Memory<uint32_t> rows, words;
+    Memory<uint32_t> paired, paired_turned, paired_weights;  // operands in bfloat16
 
     template <class T>
     static void grow(Memory<T>& memory, int64_t size) {
         if (memory.size() < size) memory = Memory<T>(size);
     }
 };
-
-constexpr int RELU = 0;
 
 struct Activated {
     V value, slope;
@@ -91,9 +95,9 @@ struct Hidden {
         const Layer& layer = member.layout.layers[index];
         const tauten_plan& plan = member.plan;
         const bool norm = plan.batch_norm > 0, add = plan.skip && index > 0;
-        const Panels z = space.panels(training ? space.normed[index] : space.activations[index + 1]);
-        const Panels before = space.panels(space.activations[index]), after = space.panels(space.activations[index + 1]);
-        const Panels slopes = space.panels(space.slopes[index]);
+        const Panels<float> z = space.panels(training ? space.normed[index] : space.activations[index + 1]);
+        const Panels<float> before = space.panels(space.activations[index]), after = space.panels(space.activations[index + 1]);
+        const Panels<float> slopes = space.panels(space.slopes[index]);
         const int threshold = member.threshold(index);
         const bool drop = training && threshold > 0;
         const float keep = member.keep(index, training);
@@ -144,7 +148,7 @@ struct Hidden {
 
     // Batch norm's mean and 1 / deviation: the batch's in training, the running ones else. One loop over all the rows for
     // each quantity, so that their sums are under way together.
-    void moments(int first, int last, Panels z, const Layer& layer, float* mean, float* inverse) const {
+    void moments(int first, int last, Panels<float> z, const Layer& layer, float* mean, float* inverse) const {
         const int rows = last - first;
         if (!training) {
             for (int i = 0; i < rows; i++) {
@@ -189,31 +193,50 @@ inline void with_activation(int64_t kind, F f) {
     }
 }
 
+// out = the layer's weights times `in`; `finished` as in `product`.
+template <class Finished>
+inline void linear(
+    const Member& member, const Layer& layer, const float* w, Space& space, Panels<float> in, Panels<float> out,
+    int columns, bool training, Finished finished
+) {
+#if TAUTEN_BF16
+    // What is delivered is used in full precision, so it is evaluated so.
+    if (member.plan.bf16 && training) {
+        const Panels<uint32_t> paired = space.panels(space.paired);
+        uint32_t* weights = space.paired_weights.data();
+        feature_pairs(in, layer.in, columns, paired);
+        row_pairs(w + layer.weight, layer.in, layer.next, weights);
+        product(layer.out, (layer.in + 1) / 2, Values<uint32_t>{weights, 1, layer.next}, paired, out, columns, false, finished);
+        return;
+    }
+#else
+    (void)member, (void)space, (void)training;
+#endif
+    product(layer.out, layer.in, Values<float>{w + layer.weight, 1, layer.next}, in, out, columns, false, finished);
+}
+
 // From activations[0] to `out`. In training `running` is where batch norm's averages go.
-inline void forward(const Member& member, const float* w, float* running, Space& space, int columns, int batch, bool training) {
+inline void forward(
+    const Member& member, const float* w, float* running, Space& space, int columns, int batch, bool training
+) {
     const Layout& layout = member.layout;
-    for (int i = 0; i <= layout.hidden(); i++) {
-        const Layer& layer = layout.layers[i];
-        const Values kernel{w + layer.weight, 1, layer.next};
-        const Panels in = space.panels(space.activations[i]);
-        if (i == layout.hidden()) {
-            const Panels out = space.panels(space.out);
-            product(layer.out, layer.in, kernel, in, out, columns, false, [&](int first, int last) {
-                for (int f = first; f < last; f++)
-                    for (int c = 0; c < columns; c += LANES) {
-                        float* at = out.at(c / WIDTH, f) + c % WIDTH;
-                        store(at, load(at) + w[layer.bias + f]);
-                    }
-            });
-            return;
-        }
-        const Panels z = space.panels(training ? space.normed[i] : space.activations[i + 1]);
+    for (int i = 0; i < layout.hidden(); i++) {
+        const Panels<float> z = space.panels(training ? space.normed[i] : space.activations[i + 1]);
         const Hidden hidden{member, w, running, space, i, columns, batch, training};
         with_activation(member.plan.activation, [&](auto kind) {
-            product(layer.out, layer.in, kernel, in, z, columns, false,
-                    [&](int first, int last) { hidden.rows<decltype(kind)::value>(first, last); });
+            linear(member, layout.layers[i], w, space, space.panels(space.activations[i]), z, columns, training,
+                   [&](int first, int last) { hidden.rows<decltype(kind)::value>(first, last); });
         });
     }
+    const Layer& last = layout.layers.back();
+    const Panels<float> out = space.panels(space.out);
+    linear(member, last, w, space, space.panels(space.activations.back()), out, columns, training, [&](int first, int end) {
+        for (int f = first; f < end; f++)
+            for (int c = 0; c < columns; c += LANES) {
+                float* at = out.at(c / WIDTH, f) + c % WIDTH;
+                store(at, load(at) + w[last.bias + f]);
+            }
+    });
 }
 
 }  // namespace tauten

@@ -89,7 +89,7 @@ class Step {
                 for (int64_t k = 0; k < outputs; k++) target(k, b, y[k]);
             }
         }
-        const Panels in = space_.panels(space_.activations[0]);
+        const Panels<float> in = space_.panels(space_.activations[0]);
         to_panels(staging, next, (int)inputs, columns_, in);
         if (plan_.input_noise > 0) noise(in);
     }
@@ -127,7 +127,7 @@ class Step {
         }
     }
 
-    void noise(Panels in) {
+    void noise(Panels<float> in) {
         const In draws(DRAWS);
         const Place place = member_.place(plan_.noise_site);
         const V sigma = splat(plan_.input_noise);
@@ -146,7 +146,7 @@ class Step {
     // Losses: mean over rows; the gradient goes to `inner`.
     double cross_entropy() {
         const In losses(LOSS);
-        const Panels out = space_.panels(space_.out), inner = space_.panels(space_.inner);
+        const Panels<float> out = space_.panels(space_.out), inner = space_.panels(space_.inner);
         const int classes = (int)plan_.outputs;
         V total{};
         for (int c = 0; c < columns_; c += LANES) {
@@ -175,7 +175,7 @@ class Step {
 
     double squared_error() {
         const In losses(LOSS);
-        const Panels out = space_.panels(space_.out), inner = space_.panels(space_.inner);
+        const Panels<float> out = space_.panels(space_.out), inner = space_.panels(space_.inner);
         const float each = 1.0f / (float)(batch_ * plan_.outputs);
         V total{};
         for (int k = 0; k < plan_.outputs; k++)
@@ -256,7 +256,7 @@ inline void evaluate(const Member& member, const tauten_data& data, Space& space
     const tauten_plan& plan = member.plan;
     space.fit(member, EVALUATION_ROWS);
     const int64_t inputs = plan.inputs, next = padded((int)inputs);
-    const Panels in = space.panels(space.activations[0]), result = space.panels(space.out);
+    const Panels<float> in = space.panels(space.activations[0]), result = space.panels(space.out);
     for (int64_t begin = 0; begin < n; begin += EVALUATION_ROWS) {
         const int some = (int)std::min<int64_t>(EVALUATION_ROWS, n - begin), columns = padded(some);
         for (int b = 0; b < columns; b++) {

@@ -32,6 +32,28 @@ void each_part(const Layout& layout, F f) {
     }
 }
 
+template <class F>
+double peak(double seconds, F multiply_add) {
+    V acc[ROWS][VECTORS] = {};
+    const auto begin = std::chrono::steady_clock::now();
+    double flops = 0, passed = 0;
+    while (passed < seconds) {
+        for (int i = 0; i < 20000; i++)
+#pragma GCC unroll 6
+            for (int r = 0; r < ROWS; r++)
+#pragma GCC unroll 4
+                for (int v = 0; v < VECTORS; v++) acc[r][v] = multiply_add(acc[r][v]);
+        flops += 2.0 * 20000 * ROWS * VECTORS * LANES;
+        passed = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    }
+    V total{};
+    for (auto& row : acc)
+        for (const V& v : row) total += v;
+    volatile float used = sum(total);
+    (void)used;
+    return flops / passed * 1e-9;
+}
+
 }  // namespace
 
 struct tauten_job {
@@ -55,6 +77,9 @@ struct tauten_queue {
 
 TAUTEN_EXPORT int64_t tauten_abi() { return 1; }
 TAUTEN_EXPORT int64_t tauten_lanes() { return LANES; }
+
+// Whether products can be taken in bfloat16.
+TAUTEN_EXPORT int64_t tauten_bf16() { return TAUTEN_BF16; }
 
 // "type name;" for every field of a plan, in order.
 TAUTEN_EXPORT const char* tauten_plan_fields() {
@@ -141,25 +166,11 @@ TAUTEN_EXPORT void tauten_profile(int64_t* spent) {
 #endif
 
 // GFLOP/s of this core over independent multiply-adds: what any product is measured against.
-TAUTEN_EXPORT double tauten_peak(double seconds) {
-    constexpr int R = ROWS, N = VECTORS;
-    V acc[R][N] = {};
-    volatile float source = 1e-30f;
-    const V a = splat(source), b = splat(source);
-    const auto begin = std::chrono::steady_clock::now();
-    double flops = 0, passed = 0;
-    while (passed < seconds) {
-        for (int i = 0; i < 20000; i++)
-#pragma GCC unroll 6
-            for (int r = 0; r < R; r++)
-#pragma GCC unroll 4
-                for (int v = 0; v < N; v++) acc[r][v] = fma(a, b, acc[r][v]);
-        flops += 2.0 * 20000 * R * N * LANES;
-        passed = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    }
-    V total{};
-    for (auto& row : acc)
-        for (const V& v : row) total += v;
-    source = sum(total);
-    return flops / passed * 1e-9;
+TAUTEN_EXPORT double tauten_peak(double seconds, int bf16) {
+    volatile uint32_t source = 0;
+    const uint32_t zero = source;
+#if TAUTEN_BF16
+    if (bf16) return 2 * peak(seconds, [zero](V c) { return pair_fma(splat(zero), splat(zero), c); });
+#endif
+    return bf16 ? 0.0 : peak(seconds, [zero](V c) { return fma(splat((float)zero), splat((float)zero), c); });
 }

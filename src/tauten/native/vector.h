@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 #include <utility>
 
 #if defined(__x86_64__)
@@ -23,6 +24,12 @@
 #define TAUTEN_LANES 4
 #endif
 
+#if defined(__AVX512BF16__)
+#define TAUTEN_BF16 1
+#else
+#define TAUTEN_BF16 0
+#endif
+
 namespace tauten {
 
 constexpr int LANES = TAUTEN_LANES;
@@ -36,6 +43,8 @@ typedef uint64_t W __attribute__((vector_size(LANES * 4), may_alias));
 inline int padded(int n) { return (n + PAD - 1) / PAD * PAD; }
 inline V load(const float* p) { return *reinterpret_cast<const V*>(p); }
 inline void store(float* p, V v) { *reinterpret_cast<V*>(p) = v; }
+inline U load(const uint32_t* p) { return *reinterpret_cast<const U*>(p); }
+inline void store(uint32_t* p, U v) { *reinterpret_cast<U*>(p) = v; }
 inline V splat(float x) { return x - V{}; }
 inline U splat(uint32_t x) { return x - U{}; }
 inline V as_float(I v) { return reinterpret_cast<V&>(v); }
@@ -101,6 +110,15 @@ inline I lanes_of(uint16_t bits) { return ((I{} + bits) & ((I{} + 1) << lane_num
 
 inline V absolute(V a) { return as_float(as_int(a) & 0x7FFFFFFF); }
 inline V largest(V a, V b) { return pick(a < b, b, a); }  // keeps a NaN in a
+
+// ---- bfloat16: two numbers in a word, the lower half first ----
+
+#if TAUTEN_BF16
+inline U widened(V a) { return (U)_mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)a)); }
+inline U pairs(V low, V high) { return widened(low) | (widened(high) << 16); }
+inline U neighbours(V first, V second) { return (U)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first); }
+inline V pair_fma(U a, U b, V c) { return (V)_mm512_dpbf16_ps((__m512)c, (__m512bh)a, (__m512bh)b); }
+#endif
 
 // ---- elementary functions, to a few units in the last place ----
 
