@@ -36,7 +36,7 @@ evidence
 options
 folds model trial
 cells shift
-racing finals
+racing finals budget
 contest
 searching
 plots report

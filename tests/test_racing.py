@@ -1,5 +1,6 @@
 """Selection scores without a leak, lanes with equal shares, and what the finals measure."""
 
+import itertools
 import math
 
 import numpy as np
@@ -7,7 +8,8 @@ import pytest
 
 from tauten.contest import Contest, usual
 from tauten.data import load
-from tauten.finals import linearized, plans, shown_difference, shown_interval
+from tauten.finals import ladder, linearized, shown_difference, shown_interval
+from tauten.journal import NAME, Journal
 from tauten.metrics import METRICS
 from tauten.options import Options
 from tauten.recipe import Recipe
@@ -74,9 +76,64 @@ def test_usual_and_plain_are_trained_to_the_end_though_others_are_better():
         assert all(len(c) == trial.recipe.setting.epochs for c in trial.scores.values())
 
 
+@pytest.mark.parametrize("turn", [0, 1, 7])
+def test_when_the_time_is_over_the_round_under_way_counts_and_the_protected_go_on(turn):
+    prepared = prepare(load("wine"), Options(trials=90, setting={"epochs": 8, "width": 4}))
+    racing, rounds, seen = prepared.contest.racing, [], []
+
+    def over():
+        rounds.append({id: len(t.scores.get(0, [])) for id, t in racing.trials.items()})
+        return len(rounds) > turn
+
+    racing.run(prepared.builder, Unrecorded(), 1, over, seen.append)
+    assert racing.race.closed
+    assert seen[-1].training == 0
+    # Nobody has entered since, and both shifts' trials were scored as often: the last round of neither was thrown away.
+    assert len(racing.trials) == len(rounds[turn])
+    trained = [max(map(len, t.scores.values()), default=0) for t in racing.trials.values()]
+    assert min(trained) >= 1
+    for trial in racing.trials.values():
+        if trial.protected:
+            assert all(len(c) == trial.recipe.setting.epochs for c in trial.scores.values())
+            assert sorted(trial.scores) == [0, 1, 2, 3, 4]
+
+
+def raced(folder, options, over=lambda: False, start=Journal.resume):
+    """What a race left behind: each trial's lane, recipe, number of its ask, and scores."""
+    prepared = prepare(load("wine"), Options(setting={"epochs": 8, "width": 4}, **options))
+    with start(folder) as journal:
+        prepared.contest.racing.run(prepared.builder, journal, 2, over, lambda _: None)
+        assert not journal.replaying
+    return [(t.lane, t.recipe, t.asked, t.scores) for t in prepared.contest.racing.trials.values()]
+
+
+def create(folder):
+    return Journal.create(folder, {})
+
+
+def test_a_race_against_the_clock_is_the_same_again_from_its_journal(tmp_path):
+    """How many recipes were asked for ahead, and how many drawn at random, depends on the clock; and is recorded."""
+    rounds = itertools.count()
+    first = raced(tmp_path / "run", {"budget": 60.0}, lambda: next(rounds) > 100, create)
+    assert len(first) > 100
+    assert raced(tmp_path / "run", {"budget": 60.0}) == first
+
+
+def test_a_race_cut_off_anywhere_goes_on_to_the_same_end(tmp_path):
+    first = raced(tmp_path / "run", {"trials": 90}, start=create)
+    assert sum(asked is not None for _, _, asked, _ in first) > 60
+    lines = (tmp_path / "run" / NAME).read_bytes().splitlines(keepends=True)
+    for part in (0.0, 0.3, 0.6, 0.9):
+        cut = tmp_path / str(part)
+        cut.mkdir()
+        (cut / NAME).write_bytes(b"".join(lines[: 1 + int(part * (len(lines) - 1))]))
+        assert raced(cut, {"trials": 90}) == first, part
+
+
 def test_a_budget_too_small_for_the_full_length_shortens_it_and_says_so():
-    prepared = prepare(load("wine"), Options(budget=1.0))
+    prepared = prepare(load("wine"), Options(budget=0.2))
     before = prepared.contest.setting.epochs
+    prepared.contest.measure(Unrecorded(), 0.0)
     prepared.contest.run(Unrecorded(), lambda _: None)
     assert prepared.contest.setting.epochs < before
     assert "the budget allows" in prepared.contest.notes[0]
@@ -85,9 +142,10 @@ def test_a_budget_too_small_for_the_full_length_shortens_it_and_says_so():
 
 @pytest.mark.parametrize("folds", [1, 2, 5])
 def test_every_plan_has_ten_trainings_an_arm(folds):
-    for plan in plans(folds):
+    for plan in ladder(folds):
         assert plan.finals_b * folds >= 10
         assert plan.holdout_seeds == 10
+        assert plan.ablation <= plan.finals_b
 
 
 def test_figures_are_shown_in_the_metrics_own_units():

@@ -34,7 +34,7 @@ KEYS = {
 def timeless(text):
     """result.json without what a clock measured."""
     figures = json.loads(text)
-    for key in ("seconds", "train_seconds_ratio", "threads"):
+    for key in ("seconds", "race_seconds", "train_seconds_ratio", "threads"):
         figures.pop(key)
     return figures
 
@@ -99,6 +99,21 @@ def test_a_resumed_run_ends_as_if_never_cut(finished, tmp_path):
         tauten.resume(cut)
         assert timeless((cut / "result.json").read_text()) == timeless((folder / "result.json").read_text()), keep
         assert (cut / "model.safetensors").read_bytes() == (folder / "model.safetensors").read_bytes()
+
+
+def test_a_search_against_the_clock_is_told_again_from_its_journal(tmp_path):
+    tauten.search("wine", out=tmp_path / "run", budget="3s", threads=1, setting={"epochs": 4, "width": 16})
+    (tmp_path / "again").mkdir()
+    (tmp_path / "again" / NAME).write_bytes((tmp_path / "run" / NAME).read_bytes())
+    tauten.resume(tmp_path / "again")
+    figures, again = ((tmp_path / name / "result.json").read_text() for name in ("run", "again"))
+    assert again == figures
+    seconds, race = (json.loads(figures)[key] for key in ("seconds", "race_seconds"))
+    assert list(seconds) == [
+        "set-up", "speed", "race", "finals A", "finals B", "ablation", "training", "holdout", "total",
+    ]  # fmt: skip
+    assert sum(v for k, v in seconds.items() if k != "total") == pytest.approx(seconds["total"], abs=0.1)
+    assert 0 < race["training"] < seconds["race"]
 
 
 def test_kill_and_resume_on_the_command_line(finished, tmp_path):

@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,7 @@ def search(
     >>> result.verdict in ("proved", "likely", "no evidence")
     True
     """
+    begun = time.monotonic()
     table = table_of(X, y, target)
     chosen = make_options(budget=None if trials else budget or "5m", trials=trials, **options)
     source = str(X) if isinstance(X, str | Path) else None
@@ -62,7 +64,7 @@ def search(
         "options": chosen.to_json(),
         "data_hash": table.content_hash(),
     }
-    prepared = prepare(table, chosen, load_builder(model))
+    prepared = prepare(table, chosen, load_builder(model), begun)
     if out is None:
         return result_of(find(prepared, Unrecorded(), watch))
     with Journal.create(out, header) as journal:

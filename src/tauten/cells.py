@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Sequence
 from functools import partial
+from time import perf_counter
 
 import numpy as np
 
@@ -40,26 +41,34 @@ Ticker = Callable[[int], None]
 
 
 class Trainer:
-    """Trains cells to their end; the same cells give the same figures, trained or replayed."""
+    """Trains cells to their end; the same cells give the same figures, trained or replayed.
+
+    `gradient_evaluations` sums up what was trained so far; `pace` is a second's share of the latest `scores`.
+    """
 
     def __init__(
         self, builder: Builder, journal: Recorder, metrics: Sequence[Metric], threads: int, tick: Ticker
     ) -> None:
         self._builder, self._journal, self._metrics = builder, journal, metrics
         self._threads, self._tick = threads, tick
-        self.gradient_evaluations = 0
+        self.gradient_evaluations, self.pace = 0, 1.0
 
     def scores(self, phase: str, folds: Sequence[Fold], cells: Sequence[Cell]) -> list[dict[str, np.ndarray]]:
         """For each cell, by metric: the contributions of its fold's score rows; all NaN where it diverged."""
         result: list[dict[str, np.ndarray]] = []
+        spent, seconds = 0, 1e-9
         for begin in range(0, len(cells), CHUNK):
             train = partial(self._train, folds, cells[begin : begin + CHUNK])
             recorded = self._journal.once("cells", train, key=[phase, begin])
-            self.gradient_evaluations += recorded["gradient_evaluations"]
+            spent += recorded["gradient_evaluations"]
+            seconds += recorded["seconds"]
             result += [{k: decode_array(v) for k, v in scores.items()} for scores in recorded["scores"]]
+        self.gradient_evaluations += spent
+        self.pace = spent / seconds
         return result
 
     def _train(self, folds: Sequence[Fold], cells: Sequence[Cell]) -> dict[str, object]:
+        begin = perf_counter()
         used = sorted({cell.fold for cell in cells})
         where = {fold: i for i, fold in enumerate(used)}
         members = [
@@ -77,4 +86,4 @@ class Trainer:
             assert outputs is not None
             own = {m.name: fold.contributions(m, outputs, fold.score) for m in self._metrics}
             scores.append({k: encode_array(v.astype(np.float32)) for k, v in own.items()})
-        return {"scores": scores, "gradient_evaluations": spent}
+        return {"scores": scores, "gradient_evaluations": spent, "seconds": round(perf_counter() - begin, 6)}

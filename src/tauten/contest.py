@@ -1,12 +1,15 @@
 """The race set up: who enters first, on which folds, and when the budget leaves only enough for the finals."""
 
 import dataclasses
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from statistics import fmean
+from time import perf_counter
 
+from tauten.budget import Budget, Costs, Pace
 from tauten.cells import Arm
 from tauten.errors import OptionError
-from tauten.finals import Plan, plans
+from tauten.finals import Plan
 from tauten.folds import Development
 from tauten.member import Group, Member
 from tauten.metrics import Metric
@@ -18,15 +21,21 @@ from tauten.recipe import Recipe
 from tauten.sampler import Sampler, make_sampler
 from tauten.setting import Setting
 from tauten.space import DURATIONS, Space
-from tauten.speed import gradients_a_second
+from tauten.speed import BATCHES, gradients_a_second
 from tauten.technique import Technique, technique
 from tauten.trial import Trial
 from tauten.unrecorded import Recorder
 
 CANDIDATES, PLAINS = 6, 2
 """Recipes and plain settings that go from the race into finals A."""
-FULL_SHARE = 0.55
-"""The share of a time budget that the full plan of finals may take; beyond it the short plan is taken."""
+INGREDIENTS = 3
+"""Techniques of a recipe, before anything is known of it."""
+PROBES = 6
+"""Measurements of speed after the holdout's opening, of eight members each."""
+SHORTEST = 0.4
+"""The share of a budget that the shortest plan of finals may take; beyond it, trainings are made shorter."""
+LOOKS = 400
+"""How often, at most, a race against the clock looks ahead: each time all leaders' durations are worked out."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,11 +53,14 @@ class Contest:
 
     def __init__(self, options: Options, development: Development, builder: Builder, metric: Metric) -> None:
         self.options, self._builder, self._metric = options, builder, metric
+        begin = perf_counter()
         splits = development.partition("race", options.seed)
         self.folds = [development.fold(split) for split in splits]
-        self._full, self._short = plans(len(self.folds))
+        self._replicate = perf_counter() - begin if len(splits) > 1 else 0.0
+        self._fixed = self._fixed_costs(len(development.table.y), len(splits[0].train))
         self._kinds = options.kinds(development.table.task, builder.module is None)
-        self._speed, self._asked = 1.0, 0.0
+        self._speed, self._looked, self._turned = 1.0, -math.inf, 0.0
+        self.budget = Budget(options.budget, 0.0, len(self.folds))
         self.notes: list[str] = []
         self._set_up(options.setting_for(len(splits[0].train)))
 
@@ -77,15 +89,28 @@ class Contest:
             timed=options.budget is not None,
         )
 
-    def run(self, journal: Recorder, watch: Callable[[Standing], None]) -> Plan:
-        """Race until the budget leaves just what the finals need; returns the plan of the finals."""
+    def measure(self, journal: Recorder, spent: float) -> None:
+        """Before a race against the clock: how fast this machine is, and what full length it affords."""
+        self.budget = Budget(self.options.budget, spent, len(self.folds))
         if self.options.budget is not None:
             self._speed = float(journal.once("speed", self._measure))
             if "epochs" not in self.options.setting:
-                self._shorten(self._speed * self.options.budget)
+                self._shorten(self.options.budget)
+
+    def run(self, journal: Recorder, watch: Callable[[Standing], None]) -> Plan:
+        """Race until the budget leaves just what the finals need; returns their plan."""
+        self._turned = journal.seconds_used
         self.racing.run(self._builder, journal, self.options.threads, lambda: self._over(journal), watch)
-        name = journal.once("plan", lambda: self._plan().name)
-        return self._full if name == self._full.name else self._short
+        return self.budget.plan(journal, self._costs(), self._pace(), "finals A")
+
+    def corrected(
+        self, journal: Recorder, plan: Plan, arms: Sequence[Arm], ablation: Sequence[Arm], pace: float, before: str
+    ) -> Plan:
+        """The plan by the pace of the phases so far, where chosen, plain, usual and the ablation's arms are known."""
+        chosen, plain, usual = (self.cost(arm.recipe, arm.epochs) for arm in arms)
+        explained = sum(self.cost(arm.recipe, arm.epochs) for arm in ablation)
+        costs = Costs((), (), usual, chosen, plain, explained, *self._fixed)
+        return self.budget.plan(journal, costs, Pace(pace, self._replicate), before, plan)
 
     def field(self) -> Field:
         """Who goes into the finals: the best recipes and plain settings, and usual."""
@@ -101,11 +126,12 @@ class Contest:
         arms = {name: Arm(name, t.recipe, t.duration()) for name, t in trials.items()}
         return Field([arms[n] for n in named], [arms[n] for n in named_plains], arms["usual"], trials)
 
-    def _shorten(self, affordable: float) -> None:
-        """A shorter full length where even the short plan of finals would take more than half of the budget."""
-        trainings = self._short.trainings(len(self.folds), CANDIDATES + PLAINS + 1, 3)
-        epoch = self._cost(Recipe((), self.setting), 1)
-        epochs = max(2, int(affordable / 2 / trainings / epoch / fmean(DURATIONS)))
+    def _shorten(self, budget: float) -> None:
+        """A shorter full length where even the shortest plan of finals would take more than its share of the budget."""
+        cost = self.cost(Recipe((), self.setting), self.setting.epochs) * fmean(DURATIONS)
+        costs = Costs.expected([cost] * CANDIDATES, [cost] * PLAINS, cost, INGREDIENTS, *self._fixed)
+        needed = self.budget.needs(self.budget.plans[0], costs, Pace(self._speed, self._replicate))
+        epochs = max(2, int(self.setting.epochs * SHORTEST * budget / needed))
         if epochs < self.setting.epochs:
             self.notes.append(
                 f"the budget allows {epochs} epochs as the full length, where {self.setting.epochs} would be taken; "
@@ -114,12 +140,18 @@ class Contest:
             self._set_up(Setting.from_dict({**self.setting.to_dict(), "epochs": epochs}))
 
     def _over(self, journal: Recorder) -> bool:
-        budget = self.options.budget
-        if budget is None:
+        if self.budget.seconds is None:
             return False
-        seconds = journal.seconds_used
-        last, self._asked = seconds - self._asked, seconds
-        return seconds + last / 2 + self._seconds_of(self._plan()) >= 0.97 * budget
+        now = journal.seconds_used
+        turn, self._turned = now - self._turned, now
+        if now - self._looked < self.budget.seconds / LOOKS:
+            return False
+        self._looked = now
+        costs, pace = self._costs(), self._pace()
+        plan = self.budget.intended(costs, pace)
+        needed = self.racing.owed / pace.gradients + self.budget.needs(plan, costs, pace)
+        # The other shift's round is under way and must end first; and to stop early or late by half a turn is the same.
+        return self.budget.left(journal) - 1.5 * turn <= needed
 
     def _measure(self) -> float:
         # All of them at once: a block carries the techniques of all its members, and everyone in it pays for them.
@@ -128,23 +160,31 @@ class Contest:
         )
         return gradients_a_second(self._builder, self.folds[0].source, mixed, self.options.threads, SLOTS)
 
-    def _plan(self) -> Plan:
-        budget = self.options.budget
-        if budget is None or self._seconds_of(self._full) <= FULL_SHARE * budget:
-            return self._full
-        return self._short
+    def _fixed_costs(self, rows: int, train: int) -> tuple[int, float, float]:
+        """Of `Costs`, what doesn't depend on recipes: folds, whole and holdout."""
+        options = self.options
+        held = 3 * 10 * rows * options.holdout / (1 - options.holdout) / options.setting_for(train).batch_size
+        # After the last training one thread works: a batch forward by torch is counted like a gradient evaluation.
+        alone = (held + PROBES * 2 * BATCHES * 8) * options.threads
+        return len(self.folds), rows / train, alone
 
-    def _seconds_of(self, plan: Plan) -> float:
-        """What the finals will take, at the pace of the race, or as measured before it."""
-        leaders = self.racing.finalists(CANDIDATES, "recipes")
-        costs = [self._cost(t.recipe, t.duration()) for t in leaders]
-        cost = fmean(costs or [self._cost(Recipe((), self.setting), self.setting.epochs)])
-        ingredients = max((len(t.recipe.techniques) for t in leaders), default=3)
-        trainings = plan.trainings(len(self.folds), CANDIDATES + PLAINS + 1, ingredients)
-        return trainings * cost / (self.racing.pace or self._speed)
+    def _pace(self) -> Pace:
+        return Pace(self.racing.pace or self._speed, self._replicate)
 
-    def _cost(self, recipe: Recipe, epochs: int) -> float:
-        """Gradient evaluations of a training."""
+    def _costs(self) -> Costs:
+        """What the finals' trainings would cost with the leaders as they stand."""
+        racing = self.racing
+        leaders, plains = racing.finalists(CANDIDATES, "recipes"), racing.finalists(PLAINS, "plain")
+        default = self.cost(Recipe((), self.setting), self.setting.epochs)
+        own = [[self.cost(t.recipe, t.duration()) for t in trials] for trials in (leaders, plains)]
+        first = racing.entered("recipes")[0]
+        usual = self.cost(first.recipe, first.duration()) if first.scores else default
+        ingredients = fmean([len(t.recipe.techniques) for t in leaders] or [INGREDIENTS])
+        candidates, plain = own[0] or [default] * CANDIDATES, own[1] or [default] * PLAINS
+        return Costs.expected(candidates, plain, usual, ingredients, *self._fixed)
+
+    def cost(self, recipe: Recipe, epochs: int) -> float:
+        """Gradient evaluations of a training on a fold."""
         group = Group.of(Member(0, recipe, 0), self.folds[0].source)
         return group.epoch_steps * group.passes * epochs
 

@@ -20,11 +20,13 @@ from tauten.metrics import Metric
 Floats = npt.NDArray[np.float64]
 MEMORY = 400e6
 """Bytes of preprocessed copies (one a fold) held at once."""
+LONGEST = 30
+"""Replicates of finals B, at most, where time is left over."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """How many replicates the finals take; a small budget gets the short plan, and the result says so."""
+    """How many replicates the finals take. A small budget gets fewer than the full plan, and the result says so."""
 
     name: str
     finals_a: int
@@ -32,18 +34,34 @@ class Plan:
     ablation: int
     holdout_seeds: int = 10
 
-    def trainings(self, folds: int, candidates: int, ingredients: int) -> int:
-        """Trainings that it costs."""
-        folds = max(folds, 1)
-        a, b = self.finals_a * folds * candidates, self.finals_b * folds * 3
-        return a + b + self.ablation * folds * 2 * ingredients + 3 * self.holdout_seeds
 
+def ladder(folds: int) -> tuple[Plan, ...]:
+    """Plans from the shortest to the longest, all with at least ten trainings (seeds) an arm in finals B.
 
-def plans(folds: int) -> tuple[Plan, Plan]:
-    """The full plan and the short one, both with at least ten trainings (seeds) an arm in finals B."""
+    >>> [(p.name, p.finals_a, p.finals_b, p.ablation) for p in ladder(5)][:7:3]
+    [('short', 1, 4, 1), ('between', 2, 7, 2), ('full', 3, 10, 2)]
+    """
     if folds == 1:
-        return Plan("full", 6, 10, 10), Plan("short", 3, 10, 5)
-    return Plan("full", 3, 10, -(-10 // folds)), Plan("short", 1, max(4, -(-10 // folds)), -(-5 // folds))
+        # One split's replicates cost one training each, and ten seeds are the least.
+        short, full = Plan("short", 3, 10, 5), Plan("full", 6, 10, 10)
+    else:
+        short, full = Plan("short", 1, max(4, -(-10 // folds)), -(-5 // folds)), Plan("full", 3, 10, -(-10 // folds))
+    steps = max(full.finals_b - short.finals_b, full.finals_a - short.finals_a)
+
+    def between(step: int, a: int, b: int) -> int:
+        return round(a + (b - a) * step / steps)
+
+    middle = [
+        Plan(
+            "between",
+            between(i, short.finals_a, full.finals_a),
+            between(i, short.finals_b, full.finals_b),
+            between(i, short.ablation, full.ablation),
+        )
+        for i in range(1, steps)
+    ]
+    long = [Plan("long", full.finals_a, b, full.ablation) for b in range(full.finals_b + 1, LONGEST + 1)]
+    return (short, *middle, full, *long)
 
 
 @dataclasses.dataclass(frozen=True)

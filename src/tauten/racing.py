@@ -51,8 +51,8 @@ class Standing:
     gradient_evaluations: int
 
 
-@dataclasses.dataclass
-class Clocked:
+@dataclasses.dataclass(frozen=True)
+class Seconds:
     """Seconds of the race, from the journal: the engine at work, the engine waiting between rounds, samplers asked."""
 
     training: float = 0.0
@@ -80,7 +80,7 @@ class Racing:
         timed: bool = False,
     ) -> None:
         self.race, self.trials, self.lanes = race, dict[int, Trial](), dict[str, Lane]()
-        self.gradient_evaluations, self.clocked = 0, Clocked()
+        self.gradient_evaluations, self.seconds = 0, Seconds()
         for name, queue in queues.items():
             self.lanes[name] = Lane(queue, samplers[name])
         self._folds, self._metric = folds, metric
@@ -107,29 +107,45 @@ class Racing:
             self._ask(lambda: False)
             for shift in self._shifts:
                 self._refill(shift)
-            order = itertools.cycle(self._shifts)
+            order, last = itertools.cycle(self._shifts), math.inf
             for turn in itertools.count():
                 if not any(s.training for s in self._shifts):
                     return
                 shift = next(s for s in order if s.training)
+                other = next(s for s in self._shifts if s is not shift)
                 replayed = journal.replaying
                 if not replayed:
-                    for waiting in (shift, *self._shifts):
-                        waiting.start(driver)
+                    shift.start(driver)
+                    if turn <= last or self.race.closed:
+                        other.start(driver)
                 answer = journal.once("round", partial(self._round, shift, over), key=turn, sync=turn % 16 == 0)
                 if replayed:
                     for lane, values in answer["asked"]:
                         self.lanes[lane].recall(values)
                 self._take(answer, shift)
-                if answer["over"] and not self.race.closed:
+                last = min(last, turn) if answer["over"] else last
+                # What the other shift has under way is finished and counted, before all but the protected leave.
+                if not self.race.closed and (turn > last or (turn == last and not other.training)):
                     self._decide(self.race.close())
-                self._refill(shift)
+                if turn < last:
+                    self._refill(shift)
                 watch(self._standing())
 
     @property
     def pace(self) -> float | None:
         """Gradient evaluations a second of training, the median over the latest rounds; None before the third."""
         return median(self._paces) if len(self._paces) > 2 else None
+
+    @property
+    def owed(self) -> int:
+        """Gradient evaluations that protected trials have still to take, also when the race is closed."""
+        going = [self.trials[id] for s in self._shifts for id in s.going if self.trials[id].protected]
+        folds = self.race.rungs[-1].folds
+        return sum(
+            max(t.recipe.setting.epochs - len(t.scores.get(fold, [])), 0) * max(t.costs.values())
+            for t in going
+            for fold in range(folds)
+        )
 
     def entered(self, lane: str) -> list[Trial]:
         """Trials of a lane, in order of entry."""
@@ -157,7 +173,7 @@ class Racing:
 
     def _refill(self, shift: Shift) -> None:
         width, slots = self.race.rungs[0].folds, SLOTS // SHIFTS
-        while not self.race.closed and len(shift.training) + width <= slots and len(self.trials) != self._limit:
+        while len(shift.training) + width <= slots and len(self.trials) != self._limit:
             lanes = [name for name, lane in self.lanes.items() if not lane.dry]
             if not lanes:
                 return
@@ -165,7 +181,7 @@ class Racing:
             newcomer = self.lanes[name].next()
             if newcomer:
                 recipe, protected, asked = newcomer
-                trial = Trial(len(self.trials), name, recipe, asked)
+                trial = Trial(len(self.trials), name, recipe, asked, protected)
                 self.trials[trial.id] = trial
                 self._train_on(shift, trial, self.race.enter(trial.id, lane=name, protected=protected))
 
@@ -211,9 +227,10 @@ class Racing:
                 trial.stops.setdefault(fold, []).append(stop)
             done += trial.costs[fold]
         training, waiting, asking = answer["seconds"]
-        self.clocked.training += training
-        self.clocked.waiting += waiting
-        self.clocked.asking += asking
+        spent = self.seconds
+        self.seconds = Seconds(
+            round(spent.training + training, 6), round(spent.waiting + waiting, 6), round(spent.asking + asking, 6)
+        )
         self._paces.append(done / max(training, 1e-9))
         self.gradient_evaluations += done
         while reached := self._reached(shift):

@@ -5,6 +5,7 @@ development rows → open the holdout, once → verdict
 """
 
 import dataclasses
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -75,6 +76,7 @@ class Found:
     folds: int
     gradient_evaluations: int
     seconds: dict[str, float]
+    race_seconds: dict[str, float]
     train_seconds_ratio: float
     holdout_too_small: bool
     warnings: tuple[str, ...]
@@ -93,10 +95,17 @@ class Prepared:
     builder: Builder
     contest: Contest
     module: Callable[[], nn.Module] | None
+    begun: float
 
 
-def prepare(table: Table, options: Options, module: Callable[[], nn.Module] | None = None) -> Prepared:
-    """Seal the holdout and set up the race; OptionError, DataError or ModelError for what can't be searched."""
+def prepare(
+    table: Table, options: Options, module: Callable[[], nn.Module] | None = None, begun: float | None = None
+) -> Prepared:
+    """Seal the holdout and set up the race; OptionError, DataError or ModelError for what can't be searched.
+
+    `begun` is when the search began, as `time.monotonic()` tells it, where that was before.
+    """
+    begun = time.monotonic() if begun is None else begun
     main = metric(options.metric, table.task)
     metrics = (main, *(m for m in METRICS.values() if m.task == table.task and m is not main))
     rows, held = holdout(table.row_hashes(), table.y, table.task, options.holdout)
@@ -105,7 +114,7 @@ def prepare(table: Table, options: Options, module: Callable[[], nn.Module] | No
     whole = development.whole()
     builder = Builder(whole.source, module)
     contest = Contest(options, development, builder, main)
-    return Prepared(table, options, metrics, Sealed(held), development, whole, builder, contest, module)
+    return Prepared(table, options, metrics, Sealed(held), development, whole, builder, contest, module, begun)
 
 
 def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
@@ -114,8 +123,10 @@ def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
     development, whole = prepared.development, prepared.whole
     builder, contest = prepared.builder, prepared.contest
     main, dev, selection = metrics[0], development.table, development.plan
-    clock = _Phases(journal, watch)
-
+    set_up = float(journal.once("set-up", lambda: time.monotonic() - prepared.begun - journal.seconds_used))
+    clock = _Phases(journal, watch, set_up)
+    clock.begin("speed")
+    contest.measure(journal, set_up)
     clock.begin("race")
     plan = contest.run(journal, watch)
     field = contest.field()
@@ -129,6 +140,8 @@ def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
     best, plain, choice = finals.choose(field.candidates + [field.usual], field.plains, plan)
     chosen, plain = dataclasses.replace(best, name="chosen"), dataclasses.replace(plain, name="plain")
     arms = [chosen, plain, dataclasses.replace(field.usual, name="usual")]
+    pairs = _ingredients(chosen, plain, field)
+    plan = contest.corrected(journal, plan, arms, _both(pairs), trainer.pace, "finals B")
     clock.begin("finals B")
     scored = finals.scores("finals B", arms, plan.finals_b)
     for arm in arms[1:]:
@@ -141,8 +154,9 @@ def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
     rows = {name: scores.rows[main.name] for name, scores in scored.items()}
     differences = {name: shown_difference(main, rows[name], rows["chosen"]) for name in ("plain", "usual")}
     decided = verdict(differences["plain"], differences["usual"])
-    clock.begin("ablation")
     pairs = _ingredients(chosen, plain, field)
+    plan = contest.corrected(journal, plan, arms, _both(pairs), trainer.pace, "ablation")
+    clock.begin("ablation")
     ablation = finals.explain(pairs, scored, plan)
     clock.begin("training")
     delivered = _train_arms(builder, whole, arms, plan.holdout_seeds, options, tick)
@@ -172,33 +186,38 @@ def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
     notes += [] if agreement.agrees else [agreement.sentence]
     if options.budget and plan.name == "short":
         notes.append(
-            "the budget allowed the short plan of finals: 4 replicates or fewer; a longer one gives more certainty."
+            f"the budget allowed the short plan of finals: {plan.finals_b} replicates; a longer one gives more "
+            "certainty."
         )
+    seconds = clock.finish()
+    overrun = contest.budget.overrun(seconds["total"])
+    notes += [overrun] if overrun else []
     return Found(
         table, options, main, plan, chosen, arms[1], arms[2], choice, field, scored, held_scores, differences, decided,
         agreement, ablation, model, len(dev.y), len(opened.y), tuple(contest.racing.trials.values()),
         selection.folds, contest.racing.gradient_evaluations + trainer.gradient_evaluations,
-        clock.finish(), float(ratio), bool(small), tuple(notes),
+        seconds, dataclasses.asdict(contest.racing.seconds), float(ratio), bool(small), tuple(notes),
     )  # fmt: skip
 
 
 class _Phases:
     """Announces phases and sums up what each took; times come from the journal, so a resumed run tells them too."""
 
-    def __init__(self, journal: Recorder, watch: Watcher) -> None:
-        self._journal, self._watch = journal, watch
+    def __init__(self, journal: Recorder, watch: Watcher, set_up: float) -> None:
+        self._journal, self._watch, self._set_up = journal, watch, set_up
         self._marks: list[tuple[str, float]] = []
 
     def begin(self, name: str) -> None:
         seconds = float(self._journal.once("phase", lambda: self._journal.seconds_used, key=name))
         self._marks.append((name, seconds))
-        self._watch(Phase(name, seconds))
+        self._watch(Phase(name, self._set_up + seconds))
 
     def finish(self) -> dict[str, float]:
         end = float(self._journal.once("phase", lambda: self._journal.seconds_used, key="end"))
         ends = [seconds for _, seconds in self._marks[1:]] + [end]
         spans = {name: round(b - a, 2) for (name, a), b in zip(self._marks, ends, strict=True)}
-        return {**spans, "total": round(end, 2)}
+        first = round(self._set_up + self._marks[0][1], 2)
+        return {"set-up": first, **spans, "total": round(self._set_up + end, 2)}
 
 
 def _ingredients(chosen: Arm, plain: Arm, field: Field) -> dict[str, tuple[Arm, Arm]]:
@@ -217,6 +236,10 @@ def _ingredients(chosen: Arm, plain: Arm, field: Field) -> dict[str, tuple[Arm, 
             ),
         )
     return pairs
+
+
+def _both(pairs: Mapping[str, tuple[Arm, Arm]]) -> list[Arm]:
+    return [arm for pair in pairs.values() for arm in pair]
 
 
 def _train_arms(

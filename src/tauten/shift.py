@@ -52,9 +52,9 @@ class Shift:
     def start(self, driver: Executor) -> None:
         """Begin a round on the driver's thread, unless one is under way or nobody is in training."""
         if self._round is None and self.training:
-            age = self._follow()
+            self._follow()
             rows = {id: self._rows[fold] for id, (_, fold) in self.training.items()}
-            self._round = driver.submit(self._train, age, rows)
+            self._round = driver.submit(self._train, rows)
 
     def finish(self) -> Trained:
         """Wait for the round under way."""
@@ -74,29 +74,23 @@ class Shift:
                 found |= dict(zip(ids, zip(own[:, :cut].mean(-1).tolist(), stops, strict=True), strict=True))
         return found
 
-    def _follow(self) -> list[list[Member]]:
-        """Let go who has left. Returns who has to catch up, the oldest first, by the epochs they have behind them.
-
-        Those are newcomers at age 0, or after a resume all of them.
-        """
+    def _follow(self) -> None:
+        """Let go who has left, and take in newcomers; after a resume all of them, who first catch up."""
         gone = self._inside - self.training.keys()
         if gone:
             self._population.leave(gone)
-        new = sorted(self.training.keys() - self._inside)
-        self._inside = set(self.training)
-        ages: dict[int, list[Member]] = {}
-        for id in new:
+        missing: dict[int, list[Member]] = {}
+        for id in sorted(self.training.keys() - self._inside):
             trial, fold = self.training[id]
-            ages.setdefault(len(trial.scores.get(fold, [])), []).append(trial.members[fold])
-        return [ages.get(age, []) for age in range(max(ages, default=0), -1, -1)]
+            missing.setdefault(len(trial.scores.get(fold, [])), []).append(trial.members[fold])
+        for age in range(max(missing, default=0), -1, -1):
+            self._population.enter(missing.get(age, []))
+            if age:
+                self._population.advance()
+        self._inside = set(self.training)
 
-    def _train(self, ages: list[list[Member]], rows: dict[int, Tensor]) -> Trained:
+    def _train(self, rows: dict[int, Tensor]) -> Trained:
         begin = time.perf_counter()
-        population = self._population
-        for members in ages[:-1]:
-            population.enter(members)
-            population.advance()
-        population.enter(ages[-1])
-        progress = population.advance()
-        outputs = population.evaluate(rows)
+        progress = self._population.advance()
+        outputs = self._population.evaluate(rows)
         return Trained({id: own.loss for id, own in progress.items()}, outputs, begin, time.perf_counter())

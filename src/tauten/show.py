@@ -21,6 +21,7 @@ from tauten.searching import Phase, Tick
 from tauten.technique import technique, techniques
 
 PHASES = {
+    "speed": "measuring this machine's speed",
     "race": "racing recipes",
     "finals A": "finals A: choosing among the finalists on fresh folds",
     "finals B": "finals B: chosen against plain and usual, fresh folds and seeds",
@@ -111,19 +112,25 @@ def summary(console: Console, evidence: Mapping[str, Any], folder: Path, source:
         console.print(f"Training the recipe takes {evidence['train_seconds_ratio']:.2f} × the time of plain.")
     for warning in evidence["warnings"]:
         console.print(Text(f"note: {warning}", style="yellow"), soft_wrap=True)
-    spans = {k: v for k, v in evidence["seconds"].items() if k != "total"}
-    parts = ", ".join(f"{k} {v:.0f}" for k, v in spans.items())
-    console.print(
-        f"\n{evidence['seconds']['total']:.0f} s ({parts}); {evidence['trials']} recipes raced, "
-        f"{evidence['gradient_evaluations']:,} gradient evaluations.",
-        highlight=False,
-    )
+    console.print(Text(f"\n{_time(evidence)}"), soft_wrap=True)
     said = partial(console.print, highlight=False, soft_wrap=True, markup=False)
     said(f"Report: {folder}/report.html   Recipe: {folder}/recipe.toml   Figures: {folder}/result.json")
     console.print("Next:", style="bold")
     target = f" --target {shlex.quote(evidence['target'])}" if Path(source).suffix else ""
     said(f"  tauten compare {shlex.quote(source)}{target} --recipe {folder}/recipe.toml --recipe plain")
     said(f'  in your own loop: tauten.Recipe.load("{folder}/recipe.toml").attach(model, …)')
+
+
+def _time(evidence: Mapping[str, Any]) -> str:
+    """How the time was split, and what it was used for."""
+    seconds, race, budget = evidence["seconds"], evidence["race_seconds"], evidence["budget"]
+    parts = ", ".join(f"{name} {own:.1f}" for name, own in seconds.items() if name != "total")
+    of = f" of {budget:.0f} s" if budget else ""
+    return (
+        f"{seconds['total']:.1f} s{of} ({parts}); in the race the engine trained for {race['training']:.1f} s and "
+        f"waited for {race['waiting']:.1f} s, and the sampler took {race['asking']:.1f} s beside it; "
+        f"{evidence['trials']} recipes raced, {evidence['gradient_evaluations']:,} gradient evaluations."
+    )
 
 
 def measured(console: Console, figures: Mapping[str, Any]) -> None:

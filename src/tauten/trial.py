@@ -21,6 +21,7 @@ class Trial:
     lane: str
     recipe: Recipe
     asked: int | None = None
+    protected: bool = False
     members: dict[int, Member] = dataclasses.field(default_factory=dict)
     costs: dict[int, int] = dataclasses.field(default_factory=dict)
     scores: dict[int, list[float]] = dataclasses.field(default_factory=dict)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from tauten.technique import Technique
 
 PHASES = {
+    "set-up": "data read, holdout sealed, folds made",
+    "speed": "a few batches to measure this machine",
     "race": "many recipes trained, weak ones dropped early",
     "finals A": "the leaders on fresh folds and seeds; this chose the recipe",
     "finals B": "plain, usual and chosen on folds and seeds that chose nothing; this gave the verdict",
