@@ -61,7 +61,7 @@ class Builder:
     ) -> None:
         if precision == "bf16" and not (native and module is None and bf16()):
             raise OptionError(
-                f"precision is {precision!r}, which needs the native engine, so a built-in network, and a processor with "
+                f"precision is {precision!r}, which needs a built-in network, the native engine and a processor with "
                 "AVX512-BF16; take fp32."
             )
         self.precision = precision

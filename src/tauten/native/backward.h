@@ -154,7 +154,8 @@ struct Backward {
         float* g = space.gradients.data() + layer.bias;
         for (int f = 0; f < layer.out; f++) {
             V total{};
-            for (int c = 0; c < columns; c += LANES) total += load(inner.at(c / WIDTH, f) + c % WIDTH);
+            const float* own = inner.at(0, f);
+            sweep(columns, space.stride, [&](int64_t at, int) { total += load(own + at); });
             g[f] = sum(total);
         }
         taken(layer.bias, layer.out);
@@ -169,17 +170,25 @@ struct Backward {
         const V keep = splat(member.keep(index, true));
         const uint16_t* bits = space.bits[index].data();
         const int rows = last - first;
-        V total[ROWS] = {}, weighted[ROWS] = {};
-        for (int i = 0; i < rows; i++)
-            for (int c = 0; c < columns; c += LANES) {
-                const int64_t p = c / WIDTH, at = c % WIDTH, f = first + i;
-                const V own = load(from.at(p, f) + at);
-                const V dy = rectifier ? pick(lanes_of(bits[f * (columns / LANES) + c / LANES]), own * keep, V{})
-                                       : own * load(slope.at(p, f) + at);
-                store(to.at(p, f) + at, dy);
-                total[i] += dy;
-                if (norm) weighted[i] = fma(dy, load(normed.at(p, f) + at), weighted[i]);
-            }
+        V total[ROWS], weighted[ROWS];
+        for (int i = 0; i < rows; i++) {
+            const int f = first + i;
+            const uint16_t* on = bits + (int64_t)f * (columns / LANES);
+            const float *own = from.at(0, f), *factor = slope.at(0, f), *unit = normed.at(0, f);
+            float* dy = to.at(0, f);
+            V all{}, dot{};
+            sweep(columns, space.stride, [&](int64_t at, int c) __attribute__((always_inline)) {
+                const V g = load(own + at);
+                const V y = rectifier ? pick(lanes_of(on[c / LANES]), g * keep, V{}) : g * load(factor + at);
+                store(dy + at, y);
+                if (norm) {
+                    all += y;
+                    dot = fma(y, load(unit + at), dot);
+                }
+            });
+            total[i] = all;
+            weighted[i] = dot;
+        }
         if (!norm) return;
         for (int i = 0; i < rows; i++) {
             const int f = first + i;
@@ -188,11 +197,12 @@ struct Backward {
             space.gradients.data()[layer.scale + f] = scale;
             const V factor = splat(w[layer.scale + f] * space.inverse[index].data()[f]);
             const V a = splat(-shift / batch), b = splat(-scale / batch);
-            for (int c = 0; c < columns; c += LANES) {
-                float* at = to.at(c / WIDTH, f) + c % WIDTH;
-                const V dz = fma(b, load(normed.at(c / WIDTH, f) + c % WIDTH), load(at) + a) * factor;
-                store(at, c + LANES <= batch ? dz : pick(real(c, batch), dz, V{}));
-            }
+            const float* unit = normed.at(0, f);
+            float* dz = to.at(0, f);
+            sweep(columns, space.stride, [&](int64_t at, int c) {
+                const V own = fma(b, load(unit + at), load(dz + at) + a) * factor;
+                store(dz + at, c + LANES <= batch ? own : pick(real(c, batch), own, V{}));
+            });
         }
     }
 

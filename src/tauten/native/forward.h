@@ -17,7 +17,7 @@ class Space {
         widest = padded((int)std::max<int64_t>({member.plan.inputs, member.plan.width, member.plan.outputs}));
         stride = widest * WIDTH;
         const int64_t depth = layout.hidden(), panels = panels_of(columns), matrix = panels * stride;
-        turned_next = widest % 256 ? widest : widest + PAD;
+        turned_next = spaced(widest);
         activations.resize(depth + 1);
         slopes.resize(depth);
         normed.resize(depth);
@@ -110,31 +110,32 @@ struct Hidden {
             const V scale = splat(norm ? w[layer.scale + f] : 1.0f);
             const V offset = splat(norm ? w[layer.shift + f] : w[layer.bias + f]);
             const uint32_t* words = space.words.data() + (int64_t)(f % 8 / 2) * columns;
+            const int shift = f % 2 * 16;
             uint16_t* bits = space.bits[index].data() + (int64_t)f * (columns / LANES);
-            for (int c = 0; c < columns; c += LANES) {
-                const int64_t panel = c / WIDTH, within = c % WIDTH;
-                float* at = z.at(panel, f) + within;
-                V own = (load(at) - middle) * stretch;
+            float *own = z.at(0, f), *to = after.at(0, f), *slope = slopes.at(0, f);
+            const float* from = before.at(0, f);
+            sweep(columns, space.stride, [&](int64_t at, int c) __attribute__((always_inline)) {
+                V y = (load(own + at) - middle) * stretch;
                 if (norm && training) {
-                    if (c + LANES > batch) own = pick(real(c, batch), own, V{});
-                    store(at, own);
+                    y = masked(c, y);
+                    store(own + at, y);
                 }
-                Activated a = activate<KIND>(fma(own, scale, offset));
+                Activated a = activate<KIND>(fma(y, scale, offset));
                 I kept = I{} - 1;
-                if (drop) {
-                    const U word = *reinterpret_cast<const U*>(words + c);
-                    kept = (I)(f % 2 ? word >> 16 : word & 0xFFFF) >= threshold;
-                }
+                if (drop) kept = (I)((load(words + c) >> shift) & 0xFFFF) >= threshold;
                 a.value = pick(kept, a.value * keep, V{});
                 if (training) {
                     // Of a rectifier one bit tells the slope.
                     if (KIND == RELU) bits[c / LANES] = bits_of((a.slope > 0.0f) & kept);
-                    else store(slopes.at(panel, f) + within, pick(kept, a.slope * keep, V{}));
+                    else store(slope + at, pick(kept, a.slope * keep, V{}));
                 }
-                store(after.at(panel, f) + within, add ? load(before.at(panel, f) + within) + a.value : a.value);
-            }
+                store(to + at, add ? load(from + at) + a.value : a.value);
+            });
         }
     }
+
+    // Zero where the vector at column c reaches beyond the batch.
+    V masked(int c, V v) const { return c + LANES <= batch ? v : pick(real(c, batch), v, V{}); }
 
     // The draws of eight features from f on: two features a word, for every row of the batch.
     void draw(int f) const {
@@ -157,19 +158,24 @@ struct Hidden {
             }
             return;
         }
-        V total[ROWS] = {}, squares[ROWS] = {};
-        for (int i = 0; i < rows; i++)
-            for (int c = 0; c < columns; c += LANES) {
-                const V own = load(z.at(c / WIDTH, first + i) + c % WIDTH);
-                total[i] += c + LANES <= batch ? own : pick(real(c, batch), own, V{});
-            }
-        for (int i = 0; i < rows; i++) mean[i] = sum(total[i]) / batch;
-        for (int i = 0; i < rows; i++)
-            for (int c = 0; c < columns; c += LANES) {
-                V own = load(z.at(c / WIDTH, first + i) + c % WIDTH) - mean[i];
-                if (c + LANES > batch) own = pick(real(c, batch), own, V{});
-                squares[i] = fma(own, own, squares[i]);
-            }
+        V squares[ROWS];
+        for (int i = 0; i < rows; i++) {
+            V total{};
+            const float* own = z.at(0, first + i);
+            sweep(columns, space.stride, [&](int64_t at, int c) { total += masked(c, load(own + at)); });
+            squares[i] = total;
+        }
+        for (int i = 0; i < rows; i++) mean[i] = sum(squares[i]) / batch;
+        for (int i = 0; i < rows; i++) {
+            V total{};
+            const V middle = splat(mean[i]);
+            const float* own = z.at(0, first + i);
+            sweep(columns, space.stride, [&](int64_t at, int c) {
+                const V off = masked(c, load(own + at) - middle);
+                total = fma(off, off, total);
+            });
+            squares[i] = total;
+        }
         const float rate = member.plan.batch_norm, fair = (float)batch / (batch > 1 ? batch - 1 : 1);
         for (int i = 0; i < rows; i++) {
             const float variance = sum(squares[i]) / batch;
@@ -231,11 +237,10 @@ inline void forward(
     const Layer& last = layout.layers.back();
     const Panels<float> out = space.panels(space.out);
     linear(member, last, w, space, space.panels(space.activations.back()), out, columns, training, [&](int first, int end) {
-        for (int f = first; f < end; f++)
-            for (int c = 0; c < columns; c += LANES) {
-                float* at = out.at(c / WIDTH, f) + c % WIDTH;
-                store(at, load(at) + w[last.bias + f]);
-            }
+        for (int f = first; f < end; f++) {
+            float* own = out.at(0, f);
+            sweep(columns, space.stride, [&](int64_t at, int) { store(own + at, load(own + at) + w[last.bias + f]); });
+        }
     });
 }
 

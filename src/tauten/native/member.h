@@ -68,6 +68,9 @@ class Memory {
     std::unique_ptr<T, Free> data_;
 };
 
+// Floats from row to row: rows a multiple of 256 bytes apart would fall into few sets of the cache.
+inline int64_t spaced(int64_t next) { return next % 64 ? next : next + PAD; }
+
 // One linear map and what goes with it, as offsets into a member's memory.
 struct Layer {
     int in, out;
@@ -86,9 +89,7 @@ struct Layout {
         for (int64_t i = 0; i <= plan.depth; i++) {
             const bool last = i == plan.depth, norm = plan.batch_norm > 0 && !last;
             Layer layer{(int)(i ? plan.width : plan.inputs), (int)(last ? plan.outputs : plan.width), 0, 0, -1, -1, -1, -1, -1};
-            layer.next = padded(layer.out);
-            // Rows a multiple of a kilobyte apart would fall into few sets of the cache.
-            if (layer.next % 256 == 0) layer.next += PAD;
+            layer.next = spaced(padded(layer.out));
             layer.weight = take(parameters, layer.weights());
             if (norm) {
                 layer.scale = take(parameters, padded(layer.out));

@@ -19,22 +19,34 @@ struct Values {
     int64_t row, next;
 };
 
-inline V multiply_add(float a, const float* b, V c) { return fma(splat(a), load(b), c); }
+inline V multiply_add(float a, V b, V c) { return fma(splat(a), b, c); }
 #if TAUTEN_BF16
-inline V multiply_add(uint32_t a, const uint32_t* b, V c) { return pair_fma(splat(a), load(b), c); }
+inline V multiply_add(uint32_t a, U b, V c) { return pair_fma(splat(a), b, c); }
 #endif
 
 // acc[r][v] += sum over k of a(r, k) * b[k * next + v]
 template <int R, int N, class T>
 inline __attribute__((always_inline)) void tile(V (&acc)[R][N], Values<T> a, const T* b, int64_t next, int64_t k) {
     for (int64_t i = 0; i < k; i++, b += next) {
+        decltype(load(b)) own[N];
+#pragma GCC unroll 4
+        for (int v = 0; v < N; v++) own[v] = load(b + v * LANES);
 #pragma GCC unroll 6
         for (int r = 0; r < R; r++) {
             const T value = a.a[r * a.row + i * a.next];
 #pragma GCC unroll 4
-            for (int v = 0; v < N; v++) acc[r][v] = multiply_add(value, b + v * LANES, acc[r][v]);
+            for (int v = 0; v < N; v++) acc[r][v] = multiply_add(value, own[v], acc[r][v]);
         }
     }
+}
+
+// f(row, vector) over a tile, written out so that the tile stays in registers.
+template <int R, int N, class F>
+inline __attribute__((always_inline)) void each(F f) {
+#pragma GCC unroll 6
+    for (int i = 0; i < R; i++)
+#pragma GCC unroll 4
+        for (int v = 0; v < N; v++) f(i, v);
 }
 
 // Calls f with the number of rows and vectors as constants.
@@ -78,6 +90,15 @@ inline int vectors_of(int panel, int columns) {
     return left < WIDTH ? left / LANES : VECTORS;
 }
 
+// f(offset, column) for every vector of a feature, with the offset from the feature's place in the first panel.
+template <class F>
+inline __attribute__((always_inline)) void sweep(int columns, int64_t stride, F f) {
+    for (int c = 0; c < columns;) {
+        int64_t at = c / WIDTH * stride;
+        for (const int end = columns - c < WIDTH ? columns : c + WIDTH; c < end; c += LANES, at += LANES) f(at, c);
+    }
+}
+
 // out[r] = sum over k of a(r, k) * b[k], plus what out held where `add`; `finished(first, last)` sees rows while they
 // are in the cache.
 template <class T, class Finished>
@@ -94,12 +115,10 @@ inline void product(
                 with_vectors(vectors_of(p, columns), [&](auto width) {
                     constexpr int N = decltype(width)::value;
                     V acc[R][N] = {};
-                    if (add)
-                        for (int i = 0; i < R; i++)
-                            for (int v = 0; v < N; v++) acc[i][v] = load(out.at(p, r + i) + v * LANES);
+                    float* to = out.at(p, r);
+                    if (add) each<R, N>([&acc, to](int i, int v) { acc[i][v] = load(to + i * WIDTH + v * LANES); });
                     tile(acc, own, static_cast<const T*>(b.at(p, 0)), WIDTH, k);
-                    for (int i = 0; i < R; i++)
-                        for (int v = 0; v < N; v++) store(out.at(p, r + i) + v * LANES, acc[i][v]);
+                    each<R, N>([&acc, to](int i, int v) { store(to + i * WIDTH + v * LANES, acc[i][v]); });
                 });
         });
         finished(r, r + some);
@@ -132,8 +151,8 @@ inline void outer(
                         const T* values = a.data + p * a.stride + r * (WIDTH / TOGETHER);
                         tile(acc, Values<T>{values, WIDTH / TOGETHER, 1}, own, next, k);
                     }
-                    for (int i = 0; i < R; i++)
-                        for (int v = 0; v < N; v++) store(block + i * WIDTH + v * LANES, acc[i][v]);
+                    float* to = block;
+                    each<R, N>([&acc, to](int i, int v) { store(to + i * WIDTH + v * LANES, acc[i][v]); });
                 });
             });
             consume(r, some, j, vectors * LANES, block);
