@@ -15,6 +15,7 @@ from tauten.declare import Value
 from tauten.errors import ModelError, OptionError, RunError
 from tauten.journal import Journal
 from tauten.measure import Measured, measure
+from tauten.native.library import describe
 from tauten.options import Options, parse_budget, parse_names, parse_threads
 from tauten.recipe import Recipe
 from tauten.result import Result, result_of
@@ -62,6 +63,7 @@ def search(
         "model": model if isinstance(model, str) else None,
         "own_model": model is not None,
         "options": chosen.to_json(),
+        "engine": describe(),
         "data_hash": table.content_hash(),
     }
     prepared = prepare(table, chosen, load_builder(model), begun)
@@ -94,6 +96,10 @@ def resume(
         if builder is None and header["own_model"]:
             raise RunError(f"{str(folder)!r} searched a module of your own; call tauten.resume(folder, model=build).")
         prepared = prepare(table, Options.from_json(header["options"]), builder)
+        if builder is None and header["engine"] != describe():
+            prepared.contest.notes.append(
+                f"begun on engine {header['engine']}, resumed on {describe()}: the figures agree to rounding only."
+            )
         result = result_of(find(prepared, journal, watch))
         result.save(folder)
         return result
@@ -135,7 +141,7 @@ def make_options(
     **others: Any,
 ) -> Options:
     """Options from what a person writes; an unknown one is refused."""
-    known = ("metric", "sampler", "folds", "holdout", "seed")
+    known = ("metric", "sampler", "folds", "holdout", "seed", "precision")
     for name in others:
         if name not in known:
             raise OptionError(

@@ -37,6 +37,9 @@ Folds = Annotated[str, typer.Option(help="A number, or auto.")]
 Holdout = Annotated[float, typer.Option(help="Share of the rows that no choice ever sees.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything but the holdout.")]
 Threads = Annotated[str, typer.Option(help="A number, or auto: the physical cores free to this process.")]
+Precision = Annotated[
+    str, typer.Option(help="Of products in training: fp32, or bf16 where the processor has it.")
+]
 Out = Annotated[Path | None, typer.Option(help="Folder for the run; runs/NAME by default.")]
 ModelFile = Annotated[str | None, typer.Option(help="Your own network: FILE.py:FUNCTION that returns an nn.Module.")]
 Recipes = Annotated[list[str], typer.Option("--recipe", help="A TOML file, plain or usual; may be repeated.")]
@@ -62,6 +65,7 @@ def search(
     holdout: Holdout = 0.2,
     seed: Seed = 0,
     threads: Threads = "auto",
+    precision: Precision = "fp32",
     out: Out = None,
     model: ModelFile = None,
 ) -> None:
@@ -93,6 +97,7 @@ def search(
             holdout=holdout,
             seed=seed,
             threads=threads,
+            precision=precision,
         )
     summary(Console(), result.evidence, folder, source)
 
@@ -117,6 +122,7 @@ def train(
     folds: Folds = "auto",
     seed: Seed = 0,
     threads: Threads = "auto",
+    precision: Precision = "fp32",
     out: Out = None,
     model: ModelFile = None,
 ) -> None:
@@ -125,7 +131,7 @@ def train(
 
     folder = out or _free_folder(source)
     _refuse_taken(folder)
-    found = _measure(source, [recipe], target, metric, folds, seed, threads, model, deliver=True)
+    found = _measure(source, [recipe], target, metric, folds, seed, threads, precision, model, deliver=True)
     folder.mkdir(parents=True, exist_ok=True)
     trained = found.models[recipe]
     trained.recipe.save(folder / "recipe.toml")
@@ -144,6 +150,7 @@ def compare(
     folds: Folds = "auto",
     seed: Seed = 0,
     threads: Threads = "auto",
+    precision: Precision = "fp32",
     out: Out = None,
     model: ModelFile = None,
 ) -> None:
@@ -152,7 +159,7 @@ def compare(
 
     if len(recipe) < 2:
         raise OptionError("compare needs two recipes or more; add --recipe plain, for one.")
-    found = _measure(source, recipe, target, metric, folds, seed, threads, model, deliver=False)
+    found = _measure(source, recipe, target, metric, folds, seed, threads, precision, model, deliver=False)
     if out:
         out.mkdir(parents=True, exist_ok=True)
         (out / "comparison.json").write_text(json.dumps(found.to_json(), indent=1) + "\n", encoding="utf-8")
@@ -210,6 +217,7 @@ def _measure(
     folds: str,
     seed: int,
     threads: str,
+    precision: str,
     model: str | None,
     deliver: bool,
 ) -> Any:
@@ -229,6 +237,7 @@ def _measure(
             folds=_folds(folds),
             seed=seed,
             threads=threads,
+            precision=precision,
         )
 
 

@@ -90,7 +90,7 @@ def measure(
     plan = selection_plan(table.y, table.task, options.folds, table.classes)
     development = Development.of(table, plan)
     whole = development.whole()
-    builder = Builder(whole.source, module)
+    builder = Builder(whole.source, module, precision=options.precision)
     watch(Phase("durations", journal.seconds_used))
     arms = _durations(recipes, development, builder, options, main)
     watch(Phase("folds", journal.seconds_used))

@@ -13,6 +13,8 @@ from tauten.technique import Technique, technique, techniques
 
 STEPS = 300
 """Optimizer steps of a full training, unless epochs are given."""
+PRECISIONS = ("fp32", "bf16")
+"""Of matrix products in training."""
 BUDGET = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h)?")
 
 
@@ -34,6 +36,7 @@ class Options:
     holdout: float = 0.2
     seed: int = 0
     threads: int = 1
+    precision: str = "fp32"
 
     def __post_init__(self) -> None:
         if (self.budget is None) == (self.trials is None):
@@ -44,6 +47,8 @@ class Options:
             raise OptionError(f"trials is {self.trials}; at least 3 are needed: plain, usual and one recipe.")
         if self.threads < 1:
             raise OptionError(f"threads is {self.threads}; it must be 1 or more, or auto.")
+        if self.precision not in PRECISIONS:
+            raise OptionError(f"precision is {self.precision!r}; it must be one of {', '.join(PRECISIONS)}.")
         for name in self.techniques or ():
             technique(name)
         Setting.from_dict(self.setting)

@@ -17,6 +17,7 @@ from tauten.errors import RunError
 from tauten.finals import shown_interval
 from tauten.metrics import METRICS
 from tauten.model import Model
+from tauten.native.library import describe
 from tauten.recipe import Recipe
 from tauten.searching import Found
 from tauten.trial import Trial
@@ -109,8 +110,9 @@ def result_of(found: Found) -> Result:
         "budget": found.options.budget,
         "seconds": found.seconds,
         "race_seconds": found.race_seconds,
-        "precision": "float32",
         "threads": found.options.threads,
+        "precision": found.options.precision,
+        "engine": describe() if found.model.build is None else "torch",
         "seed": found.options.seed,
         "curves": {name: _curves(found, name) for name in ("plain", "usual", "chosen")},
         "race": [_trial(t) for t in found.trials],
