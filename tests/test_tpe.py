@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from scipy.stats import truncnorm
 
+from tauten.sampler import make_sampler
+from tauten.setting import Setting
+from tauten.space import SHARE_ON, Space
+from tauten.technique import techniques
 from tauten.tpe import Parzen, propose
+
+NAMES = ("dropout", "early_stopping", "input_noise", "l1", "l2", "label_smoothing", "mixup", "weight_decay")
+SPACE = Space(Setting(epochs=40), tuple(techniques()[name] for name in NAMES))
 
 
 @pytest.mark.parametrize("n", [0, 1, 5, 40])
@@ -55,3 +62,64 @@ def test_with_nothing_known_proposals_cover_the_cube():
     assert set(found[:, 1]) == {0.0, 1.0, 2.0, 3.0}
     assert found[:, 0].min() < 0.1
     assert found[:, 0].max() > 0.9
+
+
+class Hidden:
+    """A landscape over the space: each technique has a gain, and each of its numbers a best place; lower is better."""
+
+    def __init__(self, seed):
+        rng = np.random.default_rng(seed)
+        self.gain = dict(zip(NAMES, rng.normal(0, 0.3, len(NAMES)), strict=True))
+        self.best = {d.key: rng.uniform(0.1, 0.9) for d in SPACE.dimensions}
+
+    def __call__(self, places):
+        def miss(key):
+            return (places[key] - self.best[key]) ** 2
+
+        score = 2 * miss("setting.learning_rate") + 0.15 * (2 - places["setting.duration"])
+        for name in NAMES:
+            if places[f"{name}.on"] < SHARE_ON:
+                score -= self.gain[name] * (1 - 3 * sum(miss(d.key) for d in SPACE.own[name]))
+        return score
+
+
+def by_ours(hidden, seed, n, kind="tpe"):
+    sampler, found = make_sampler(kind, SPACE, seed), []
+    for i in range(n):
+        point = SPACE.point(sampler.ask())
+        found.append(hidden({d.key: x for d, x in zip(SPACE.dimensions, point, strict=True)}))
+        sampler.tell(i, 0, found[-1], finished=True)
+    return min(found)
+
+
+def by_optuna(hidden, seed, n):
+    optuna = pytest.importorskip("optuna")
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+    def objective(trial):
+        def place(d):
+            known = range(len(d.options))
+            return trial.suggest_categorical(d.key, known) if d.options else trial.suggest_float(d.key, 0, 1)
+
+        places = {d.key: place(d) for d in SPACE.common}
+        for name in NAMES:
+            if places[f"{name}.on"] < SHARE_ON:
+                places |= {d.key: place(d) for d in SPACE.own[name]}
+        return hidden(places)
+
+    sampler = optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True, n_startup_trials=16)
+    study = optuna.create_study(sampler=sampler)
+    study.optimize(objective, n_trials=n)
+    return study.best_value
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*experimental feature")
+def test_it_finds_as_good_ones_as_optuna_and_better_ones_than_chance():
+    worlds = [Hidden(seed) for seed in range(8)]
+    ours, chance, theirs = (
+        np.mean([search(hidden, i, 150) for i, hidden in enumerate(worlds)])
+        for search in (by_ours, lambda *a: by_ours(*a, kind="random"), by_optuna)
+    )
+    assert ours < chance - 0.05
+    assert ours < theirs + 0.05

@@ -25,7 +25,12 @@ class Fold:
 
     def contributions(self, metric: Metric, outputs: Tensor, rows: Tensor) -> np.ndarray:
         """Each row's contribution to the metric, in the table's units."""
-        return metric.contributions(outputs, self.source.targets[rows], self.scale.std if self.scale else 1.0)
+        return metric.contributions(outputs, self.source.targets[rows], self.unit)
+
+    @property
+    def unit(self) -> float:
+        """What the targets were divided by."""
+        return self.scale.std if self.scale else 1.0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -26,15 +26,20 @@ class Metric:
     greater_is_better: bool = False
     power: int = 0
 
-    def contributions(self, out: Tensor, targets: Tensor, scale: float = 1.0) -> Floats:
+    def contributions(self, out: Tensor | Floats, targets: Tensor | Floats, scale: float = 1.0) -> Floats:
         """For outputs (R, K), or (M, R, K) of many members, one number a row: (R,) or (M, R), float64.
 
         A member's numbers don't depend, to the bit, on who else is in the stack. `scale` is what regression targets
         were divided by; `power` says how the contribution grows with it.
         """
-        wide = out.detach().double().numpy(), targets.detach().double().numpy()
         with np.errstate(all="ignore"):  # a sick member's figures are NaN or infinite, which says enough
-            return self.rows(*wide) * scale**self.power
+            return self.rows(wide(out), wide(targets)) * scale**self.power
+
+
+def wide(values: Tensor | npt.NDArray[np.floating]) -> Floats:
+    """As float64 in NumPy."""
+    array = values.detach().numpy() if isinstance(values, Tensor) else values
+    return array.astype(np.float64, copy=False)
 
 
 def _log_softmax(out: Floats) -> Floats:

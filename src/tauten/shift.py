@@ -6,17 +6,14 @@ from collections.abc import Sequence
 from concurrent.futures import Executor, Future
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from tauten.folds import Fold
 from tauten.member import Member
-from tauten.metrics import Metric
+from tauten.metrics import Metric, wide
 from tauten.population import Population
 from tauten.trial import Trial
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -41,6 +38,7 @@ class Shift:
         self.going: set[int] = set()
         self._population, self._folds = population, folds
         self._rows = [f.score if f.stop is None else torch.cat([f.score, f.stop]) for f in folds]
+        self._targets = [wide(f.source.targets[rows]) for f, rows in zip(folds, self._rows, strict=True)]
         self._inside: set[int] = set()
         self._round: Future[Trained] | None = None
 
@@ -66,12 +64,16 @@ class Shift:
     def scores(self, outputs: dict[int, Tensor], metric: Metric) -> dict[int, tuple[float, float | None]]:
         """Each member's mean contribution on its fold's score rows, and on its stop rows where there are some."""
         found: dict[int, tuple[float, float | None]] = {}
-        for number, (fold, rows) in enumerate(zip(self._folds, self._rows, strict=True)):
-            ids = sorted(id for id, (_, f) in self.training.items() if f == number)
-            if ids:
-                own, cut = fold.contributions(metric, torch.stack([outputs[id] for id in ids]), rows), len(fold.score)
-                stops = own[:, cut:].mean(-1).tolist() if fold.stop is not None else [None] * len(ids)
-                found |= dict(zip(ids, zip(own[:, :cut].mean(-1).tolist(), stops, strict=True), strict=True))
+        members: dict[int, list[int]] = {}
+        for id, (_, number) in sorted(self.training.items()):
+            members.setdefault(number, []).append(id)
+        for number, ids in members.items():
+            fold, cut = self._folds[number], len(self._folds[number].score)
+            # NumPy keeps Python's lock over so short operations; torch would hand it to the engine's thread each time.
+            stack = np.stack([outputs[id].numpy() for id in ids])
+            own = metric.contributions(stack, self._targets[number], fold.unit)
+            stops = own[:, cut:].mean(-1).tolist() if fold.stop is not None else [None] * len(ids)
+            found |= dict(zip(ids, zip(own[:, :cut].mean(-1).tolist(), stops, strict=True), strict=True))
         return found
 
     def _follow(self) -> None:
