@@ -1,4 +1,4 @@
-"""Member-steps a second of a small population by threads: why small networks are trained by two at most.
+"""Member-steps a second of a small population by threads on the stacked engine: why it trains small networks by two.
 
     python benchmarks/threads.py
 
@@ -27,7 +27,7 @@ def measure(threads: int) -> float:
     """Gradient evaluations a second."""
     source = problem(1750, 64, 10, "classification")
     recipes = [Recipe(tuple(technique(n)() for n in names)) for names, count in MIX for _ in range(count)]
-    with Population(Builder(source), [source], threads) as crowd:
+    with Population(Builder(source, native=False), [source], threads) as crowd:
         crowd.enter([Member(i, recipe, seed=i, epochs=5) for i, recipe in enumerate(recipes)])
         crowd.advance()
         rates = []

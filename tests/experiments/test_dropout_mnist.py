@@ -14,15 +14,14 @@ from scipy import stats
 from sklearn.datasets import load_digits
 
 from tauten.draws import derive_seed
-from tauten.engines.slots import Resident, SlotEngine
 from tauten.errors import DataError, OptionError, RunError
 from tauten.evidence import compare, interval
 from tauten.experiments import experiments
 from tauten.experiments.arms import ARMS
 from tauten.experiments.problem import cells, load_problem
 from tauten.experiments.rows import Row, reading, table
-from tauten.member import Group, Member, Source
-from tauten.population import Builder
+from tauten.member import Member, Source
+from tauten.population import Builder, Population
 
 run = experiments()["dropout-mnist"]
 TRAIN, TEST = 126, 70
@@ -78,13 +77,11 @@ def scores_alone(folder: Path, fit: slice, arm: str, seed: int, epochs: int) -> 
     """Test errors and log losses of one member trained by itself, worked out with NumPy."""
     problem = load_problem(folder, folder, silent)
     source = Source(problem.inputs, problem.targets, torch.arange(len(problem.inputs))[fit], "classification")
-    member = Member(0, ARMS[arm], derive_seed("dropout-mnist", seed))
-    builder = Builder(source)
-    group = Group.of(member, source)
-    engine = SlotEngine(group, builder.net(member.recipe), Resident([source]), builder.lift(), 1)
-    engine.admit([member])
-    engine.run(group.epoch_steps * epochs)
-    out = engine.evaluate({0: problem.test})[0].double().numpy()
+    with Population(Builder(source), [source]) as population:
+        population.enter([Member(0, ARMS[arm], derive_seed("dropout-mnist", seed), epochs=epochs)])
+        outputs = population.complete({0: problem.test})[0].outputs
+    assert outputs is not None
+    out = outputs.double().numpy()
     labels = problem.targets[problem.test].numpy().argmax(1)
     log_p = out - np.log(np.exp(out).sum(1, keepdims=True))
     return (out.argmax(1) != labels).astype(float), -log_p[np.arange(len(labels)), labels]
