@@ -58,6 +58,8 @@ def test_corrections_change_only_what_is_still_to_come(clocked):
     assert (after_a.finals_a, after_a.finals_b) == (taken.finals_a, 30)
     slow = budget.plan(journal, COSTS, Pace(1.0, 0.0), "finals B", taken)
     assert (slow.finals_a, slow.finals_b) == (taken.finals_a, 4)
+    late = budget.plan(journal, COSTS, Pace(1.0, 0.0), "finals B", taken, done=8)
+    assert (late.finals_a, late.finals_b) == (taken.finals_a, 8)
     after_b = budget.plan(journal, COSTS, Pace(1e6, 0.0), "ablation", slow)
     assert dataclasses.replace(after_b, ablation=slow.ablation) == slow
     assert after_b.ablation == slow.finals_b

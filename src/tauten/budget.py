@@ -1,7 +1,7 @@
 """A time budget: when the race must end, and how many replicates of the finals fit into what is left.
 
 Only the clock and the cost of trainings decide here, never a score: the plan is corrected after finals A by their own
-pace, before any result of finals B is seen, and the ablation's after finals B. What was decided stands in the journal.
+pace and between replicates of finals B, and the ablation's after them. What was decided stands in the journal.
 """
 
 import dataclasses
@@ -116,24 +116,33 @@ class Budget:
             "anything take so long here; give more time, or a smaller network."
         )
 
-    def plan(self, journal: Recorder, costs: Costs, pace: Pace, before: str, taken: Plan | None = None) -> Plan:
-        """The plan that fits from a phase on, where `taken` was the plan until then; the full one without a budget."""
+    def plan(
+        self, journal: Recorder, costs: Costs, pace: Pace, before: str, taken: Plan | None = None, done: int = 0
+    ) -> Plan:
+        """The plan that fits from a phase on, where `taken` was the plan until then; the full one without a budget.
+
+        `done` are the replicates of finals B that have been trained.
+        """
         if self.seconds is None:
             return self.full
         phases = PHASES[PHASES.index(before) :]
         plans = list(self.plans)
         if taken and before == "finals B":
-            plans = list(dict.fromkeys(dataclasses.replace(p, finals_a=taken.finals_a) for p in plans))
+            plans = [dataclasses.replace(p, finals_a=taken.finals_a) for p in plans if p.finals_b >= done]
         elif taken:
             least, most = self.plans[0].ablation, taken.finals_b
             plans = [dataclasses.replace(taken, ablation=k) for k in range(min(least, most), most + 1)]
 
         def decide() -> list[object]:
             left = self.left(journal)
-            fitting = self._fitting(plans, lambda plan: self.needs(plan, costs, pace, phases) <= left)
-            return list(dataclasses.astuple(fitting))
 
-        return Plan(*journal.once("plan", decide, key=before))
+            def fits(plan: Plan) -> bool:
+                rest = dataclasses.replace(plan, finals_b=plan.finals_b - done)
+                return self.needs(rest, costs, pace, phases) <= left
+
+            return list(dataclasses.astuple(self._fitting(plans, fits)))
+
+        return Plan(*journal.once("plan", decide, key=[before, done]))
 
     @staticmethod
     def _fitting(plans: Sequence[Plan], fits: Callable[[Plan], bool]) -> Plan:

@@ -104,13 +104,17 @@ class Contest:
         return self.budget.plan(journal, self._costs(), self._pace(), "finals A")
 
     def corrected(
-        self, journal: Recorder, plan: Plan, arms: Sequence[Arm], ablation: Sequence[Arm], pace: float, before: str
+        self, journal: Recorder, plan: Plan, arms: Sequence[Arm], ablation: Sequence[Arm], pace: float, done: int | None
     ) -> Plan:
-        """The plan by the pace of the phases so far, where chosen, plain, usual and the ablation's arms are known."""
+        """The plan by the latest pace, where chosen, plain, usual and the ablation's arms are known.
+
+        `done` replicates of finals B have been trained; None before the ablation.
+        """
         chosen, plain, usual = (self.cost(arm.recipe, arm.epochs) for arm in arms)
         explained = sum(self.cost(arm.recipe, arm.epochs) for arm in ablation)
         costs = Costs((), (), usual, chosen, plain, explained, *self._fixed)
-        return self.budget.plan(journal, costs, Pace(pace, self._replicate), before, plan)
+        before = "ablation" if done is None else "finals B"
+        return self.budget.plan(journal, costs, Pace(pace, self._replicate), before, plan, done or 0)
 
     def field(self) -> Field:
         """Who goes into the finals: the best recipes and plain settings, and usual."""

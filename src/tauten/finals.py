@@ -6,7 +6,7 @@ its replicates differ by seed only, and score the same rows.
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +20,8 @@ from tauten.metrics import Metric
 Floats = npt.NDArray[np.float64]
 MEMORY = 400e6
 """Bytes of preprocessed copies (one a fold) held at once."""
-LONGEST = 30
-"""Replicates of finals B, at most, where time is left over."""
+LONGEST, FEW = 30, 4
+"""Replicates of finals B, at most, where time is left over; and between two corrections by the clock."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,11 +89,18 @@ class Finals:
         self._one_split = folds == 1
         self._rows = n
 
-    def scores(self, phase: str, arms: Sequence[Arm], replicates: int) -> dict[str, Scores]:
-        """Train every arm on every cell of so many replicates; the same phase means the same folds and seeds."""
+    def scores(
+        self, phase: str, arms: Sequence[Arm], replicates: int, corrected: Callable[[int], int] | None = None
+    ) -> dict[str, Scores]:
+        """Train every arm on every cell of so many replicates; the same phase means the same folds and seeds.
+
+        `corrected` is asked after every few replicates, with how many are done, how many there shall be.
+        """
         cells: dict[str, dict[tuple[int, int], dict[str, Floats]]] = {arm.name: {} for arm in arms}
         where: dict[tuple[int, int], Floats] = {}
-        for batch in self._batches(replicates, len(arms)):
+        done, size = 0, self._at_once(replicates, len(arms), few=corrected is not None)
+        while done < replicates:
+            batch = range(done, min(done + size, replicates))
             folds, keys = self._folds(phase, batch)
             asked = [
                 (arm.name, key, Cell(arm, fold, derive_seed(phase, self._seed, *key)))
@@ -106,6 +113,9 @@ class Finals:
             for (name, key, _), answer in zip(asked, answers, strict=True):
                 cells[name][key] = answer
             where |= {key: folds[fold].score.numpy() for key, fold in keys.items()}
+            done = batch.stop
+            if corrected and done < replicates:
+                replicates = max(done, corrected(done))
         return {name: self._assemble(own, where, replicates) for name, own in cells.items()}
 
     def choose(self, candidates: Sequence[Arm], plains: Sequence[Arm], plan: Plan) -> tuple[Arm, Arm, Choice]:
@@ -146,13 +156,14 @@ class Finals:
         ]
         return ablation(rows, test_train_ratio=self.test_train_ratio) if rows else ()
 
-    def _batches(self, replicates: int, arms: int) -> list[range]:
+    def _at_once(self, replicates: int, arms: int, few: bool) -> int:
+        """How many replicates are trained between two looks at the clock, and held in memory."""
         folds = self._development.plan.folds
         if self._one_split:
-            return [range(replicates)]
+            return FEW * 3 if few else replicates
         copy = self._rows * self._development.layout.width * 4 * folds
-        size = max(1, min(replicates, int(MEMORY / copy), -(-192 // (arms * folds))))
-        return [range(begin, min(begin + size, replicates)) for begin in range(0, replicates, size)]
+        size = FEW if few else -(-192 // (arms * folds))
+        return max(1, min(replicates, int(MEMORY / copy), size))
 
     def _folds(self, phase: str, batch: range) -> tuple[list[Fold], dict[tuple[int, int], int]]:
         """Folds of some replicates, and where each (replicate, fold) stands among them."""

@@ -112,7 +112,7 @@ def prepare(
     dev = table.take(rows)
     development = Development.of(dev, selection_plan(dev.y, dev.task, options.folds, dev.classes))
     whole = development.whole()
-    builder = Builder(whole.source, module, precision=options.precision)
+    builder = Builder(whole.source, module)
     contest = Contest(options, development, builder, main)
     return Prepared(table, options, metrics, Sealed(held), development, whole, builder, contest, module, begun)
 
@@ -141,9 +141,17 @@ def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
     chosen, plain = dataclasses.replace(best, name="chosen"), dataclasses.replace(plain, name="plain")
     arms = [chosen, plain, dataclasses.replace(field.usual, name="usual")]
     pairs = _ingredients(chosen, plain, field)
-    plan = contest.corrected(journal, plan, arms, _both(pairs), trainer.pace, "finals B")
+
+    def corrected(done: int | None) -> Plan:
+        return contest.corrected(journal, plan, arms, _both(pairs), trainer.pace, done)
+
+    def more(done: int) -> int:
+        nonlocal plan
+        plan = corrected(done)
+        return plan.finals_b
+
     clock.begin("finals B")
-    scored = finals.scores("finals B", arms, plan.finals_b)
+    scored = finals.scores("finals B", arms, more(0), more if options.budget else None)
     for arm in arms[1:]:
         if not scored[arm.name].finite:
             raise diverged(arm.name, arm.recipe.setting)
@@ -155,7 +163,7 @@ def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
     differences = {name: shown_difference(main, rows[name], rows["chosen"]) for name in ("plain", "usual")}
     decided = verdict(differences["plain"], differences["usual"])
     pairs = _ingredients(chosen, plain, field)
-    plan = contest.corrected(journal, plan, arms, _both(pairs), trainer.pace, "ablation")
+    plan = corrected(None)
     clock.begin("ablation")
     ablation = finals.explain(pairs, scored, plan)
     clock.begin("training")
