@@ -20,7 +20,7 @@ ROOT = Path(tauten.__file__).parent
 LAYERS = """
 errors
 declare tensors
-draws
+draws hooks
 technique
 techniques setting
 recipe

@@ -19,9 +19,10 @@ the operations that read the same for both. No Python `if` on a tensor, no `.ite
 """
 
 import dataclasses
+import functools
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import entry_points
 from typing import ClassVar, Self, dataclass_transform
 
@@ -31,6 +32,7 @@ from torch import Tensor
 from tauten.declare import Choice, Declared, Hyperparameter, choice, hyperparameter, suggest
 from tauten.draws import Draws
 from tauten.errors import ContractError, RecipeError
+from tauten.hooks import Here, Stop
 from tauten.tensors import Tree
 
 Kernel = Mapping[str, float | str | tuple[float, ...]]
@@ -40,31 +42,6 @@ HOOKS = (
     "batch", "normalize", "activation", "inference", "loss", "ascend",
     "gradient", "weights", "init", "update", "deliver", "stop",
 )  # fmt: skip
-
-
-@dataclasses.dataclass(frozen=True)
-class Here:
-    """What a hook may look at: this step of this member (or stack).
-
-    `kernels` names the weights that penalties act on, no biases or norms, each with the axis of its units (member axis
-    not counted). `lr` is this step's learning rate, `preconditioner` what divides the gradient (None: not known there).
-    """
-
-    w: Tree
-    x: Tensor
-    y: Tensor
-    kernels: Mapping[str, int]
-    lr: Tensor
-    forward: Callable[[Tensor, str], Tensor]
-    preconditioner: Tree | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Stop:
-    """Answer of a stop rule: whether to stop now, and the epoch (from 1) whose weights are the best so far."""
-
-    now: bool
-    best_epoch: int
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(hyperparameter, choice))
@@ -252,13 +229,19 @@ class Technique(Declared):
 
 def techniques() -> dict[str, type[Technique]]:
     """Every technique there is, by name: Tauten's own and those of installed packages (`tauten.techniques`)."""
+    _load_files_and_packages()
+    return dict(sorted(_REGISTRY.items()))
+
+
+@functools.cache
+def _load_files_and_packages() -> None:
+    """Once: looking through all installed packages takes milliseconds."""
     import tauten.techniques as own
 
     for module in pkgutil.iter_modules(own.__path__):
         importlib.import_module(f"{own.__name__}.{module.name}")
     for point in entry_points(group="tauten.techniques"):
         point.load()
-    return dict(sorted(_REGISTRY.items()))
 
 
 def technique(name: str) -> type[Technique]:
