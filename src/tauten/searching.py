@@ -112,7 +112,7 @@ def prepare(
     dev = table.take(rows)
     development = Development.of(dev, selection_plan(dev.y, dev.task, options.folds, dev.classes))
     whole = development.whole()
-    builder = Builder(whole.source, module)
+    builder = Builder(whole.source, module, precision=options.precision)
     contest = Contest(options, development, builder, main)
     return Prepared(table, options, metrics, Sealed(held), development, whole, builder, contest, module, begun)
 
