@@ -80,6 +80,19 @@ def test_one_seed_gives_one_result_whatever_the_threads(finished, tmp_path):
     assert timeless((folder / "result.json").read_text()) == timeless((tmp_path / "again" / "result.json").read_text())
 
 
+def test_the_precision_asked_for_is_the_one_trained_in():
+    from tauten.data import load
+    from tauten.options import Options
+    from tauten.searching import prepare
+
+    assert prepare(load("wine"), Options(trials=3)).builder.precision == "fp32"
+    try:
+        prepared = prepare(load("wine"), Options(trials=3, precision="bf16"))
+    except OptionError as error:
+        pytest.skip(str(error))
+    assert prepared.builder.precision == "bf16"
+
+
 def test_without_out_nothing_is_written(finished, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     table = load_wine(as_frame=True)

@@ -20,7 +20,7 @@ from tauten.racing import SLOTS, Racing, Standing
 from tauten.recipe import Recipe
 from tauten.sampler import Sampler, make_sampler
 from tauten.setting import Setting
-from tauten.space import DURATIONS, Space
+from tauten.space import SHARE_ON, Space
 from tauten.speed import BATCHES, gradients_a_second
 from tauten.technique import Technique, technique
 from tauten.trial import Trial
@@ -28,8 +28,6 @@ from tauten.unrecorded import Recorder
 
 CANDIDATES, PLAINS = 6, 2
 """Recipes and plain settings that go from the race into finals A."""
-INGREDIENTS = 3
-"""Techniques of a recipe, before anything is known of it."""
 PROBES = 6
 """Measurements of speed after the holdout's opening, of eight members each."""
 SHORTEST = 0.4
@@ -132,8 +130,8 @@ class Contest:
 
     def _shorten(self, budget: float) -> None:
         """A shorter full length where even the shortest plan of finals would take more than its share of the budget."""
-        cost = self.cost(Recipe((), self.setting), self.setting.epochs) * fmean(DURATIONS)
-        costs = Costs.expected([cost] * CANDIDATES, [cost] * PLAINS, cost, INGREDIENTS, *self._fixed)
+        cost = self.cost(Recipe((), self.setting), self.setting.epochs)
+        costs = Costs.expected([cost] * CANDIDATES, [cost] * PLAINS, cost, self._ingredients, *self._fixed)
         needed = self.budget.needs(self.budget.plans[0], costs, Pace(self._speed, self._replicate))
         epochs = max(2, int(self.setting.epochs * SHORTEST * budget / needed))
         if epochs < self.setting.epochs:
@@ -172,6 +170,11 @@ class Contest:
         alone = (held + PROBES * 2 * BATCHES * 8) * options.threads
         return len(self.folds), rows / train, alone
 
+    @property
+    def _ingredients(self) -> float:
+        """Techniques of a recipe, before anything is known of it."""
+        return SHARE_ON * len(self._kinds)
+
     def _pace(self) -> Pace:
         return Pace(self.racing.pace or self._speed, self._replicate)
 
@@ -183,7 +186,7 @@ class Contest:
         own = [[self.cost(t.recipe, t.duration()) for t in trials] for trials in (leaders, plains)]
         first = racing.entered("recipes")[0]
         usual = self.cost(first.recipe, first.duration()) if first.scores else default
-        ingredients = fmean([len(t.recipe.techniques) for t in leaders] or [INGREDIENTS])
+        ingredients = fmean([len(t.recipe.techniques) for t in leaders] or [self._ingredients])
         candidates, plain = own[0] or [default] * CANDIDATES, own[1] or [default] * PLAINS
         return Costs.expected(candidates, plain, usual, ingredients, *self._fixed)
 
