@@ -3,22 +3,27 @@
     python benchmarks/limits.py [--members 16]
 
 The stacked engine on one thread under torch's profiler, which itself adds about a microsecond to each operation: its
-shares are those of the profiled run. Written to `figures/throughput/limits.json`, where other engines' shares stay.
+shares are those of the profiled run. The native engine on one thread, built once more with a clock in it that is read
+where one part ends and the next begins. Written to `figures/throughput/limits.json`.
 """
 
 import argparse
 import contextlib
+import ctypes
 import functools
 import re
+import subprocess
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import ours
 import torch
-from record import load, save, sentence
-from shapes import SHAPES, Shape
+from record import save, sentence
+from shapes import BATCH, SHAPES, Shape
 from torch.profiler import ProfilerActivity, profile, record_function
 
 PLACES = ("matrix products", "normalization", "draws", "optimizer", "other operations", "Python")
@@ -28,6 +33,8 @@ NAMES = {
 }
 """Operations that are told by their names, forward and backward; the rest by the function that they are called from."""
 STEPS = 24
+TICKS = ("Python", "other operations", "matrix products", "optimizer", "draws", "normalization")
+"""What the native library's clock tells apart, in its order."""
 
 
 @contextlib.contextmanager
@@ -79,6 +86,39 @@ def stacked(shape: Shape, members: int) -> dict[str, float]:
     return {**shares, "Python": max(0.0, 1 - sum(shares.values()))}
 
 
+def profiled(folder: Path) -> ctypes.CDLL:
+    """The native engine's library with its clock, for this processor."""
+    from tauten.native import build
+    from tauten.native.library import cpu_features
+
+    variant = next(v for v in build.variants() if cpu_features().issuperset(build.VARIANTS[v]))
+    target = folder / "profile.so"
+    flags = [*build.FLAGS, *build.machine_flags(variant), "-DTAUTEN_PROFILE"]
+    subprocess.run([*build.compiler(), *flags, str(build.HERE / "tauten.cpp"), "-o", str(target)], check=True)
+    return ctypes.CDLL(str(target))
+
+
+def native(shape: Shape, members: int, library: ctypes.CDLL) -> dict[str, float]:
+    """Shares of the native engine's time, by place, over calls of one epoch each."""
+    from tauten.member import Member
+    from tauten.testing import NATIVE, engine_for
+
+    recipe, source = ours.problem(shape)
+    crowd = [Member(i, recipe, seed=i, epochs=ours.EPOCHS) for i in range(members)]
+    engine = engine_for(crowd[0], [source], NATIVE)
+    engine.admit(crowd)
+    ticks = (ctypes.c_int64 * len(TICKS))()
+    for _ in range(2):
+        library.tauten_profile(ticks)
+        for _ in range(6):
+            engine.run(len(source.train) // BATCH)
+    library.tauten_profile(ticks)
+    spent = Counter(dict.fromkeys(PLACES, 0.0))
+    for place, own in zip(TICKS, ticks, strict=True):
+        spent[place] += own / sum(ticks)
+    return dict(spent)
+
+
 def table(found: dict[str, dict[str, Any]]) -> list[str]:
     """What limits each engine, from `limits.json`; nothing where it was not measured."""
     if "limits" not in found:
@@ -92,7 +132,8 @@ def table(found: dict[str, dict[str, Any]]) -> list[str]:
     told = (
         "Shares of the time of one thread; *stacked* under torch's profiler, whose own cost is in it: what the backward"
     )
-    told += " pass does outside of products and native normalization counts as other operations. Made by"
+    told += " pass does outside of products and native normalization counts as other operations; *native* by a clock in"
+    told += " a build of its own, with activation and dropout's mask counted as normalization. Made by"
     return [*lines, "", told, "", "    python benchmarks/limits.py", "", f"{sentence([found['limits']])}.", ""]
 
 
@@ -120,6 +161,11 @@ if __name__ == "__main__":
     parser.add_argument("--members", type=int, default=16)
     members = parser.parse_args().members
     torch.set_num_threads(1)
-    engines = load("throughput").get("limits", {}).get("engines", {})
-    engines["stacked"] = {shape.name: stacked(shape, members) for shape in SHAPES.values()}
+    engines = {"stacked": {shape.name: stacked(shape, members) for shape in SHAPES.values()}}
+    with tempfile.TemporaryDirectory() as folder:
+        from tauten.native import interface
+
+        library = profiled(Path(folder))
+        interface.library = lambda: library
+        engines["native"] = {shape.name: native(shape, members, library) for shape in SHAPES.values()}
     save("throughput", "limits", {"members": members, "engines": engines})

@@ -17,6 +17,7 @@ from typing import Any
 import limits
 import ours
 import peers
+import variants
 from pace import Contender, interleaved
 from record import FIGURES, cores, load, missing, save, sentence
 from shapes import BATCH, DROPOUT, ROWS, SHAPES, SMOOTHING, Shape
@@ -164,7 +165,13 @@ def section() -> str:
     if not parts:
         return ""
     keys = [key for key in SHAPES if any(name.startswith(key) for name in parts)]
-    lines = [HEAD, *(line for key in keys for line in table(key, parts)), *verdicts(parts), *limits.table(found)]
+    lines = [
+        HEAD,
+        *(line for key in keys for line in table(key, parts)),
+        *verdicts(parts),
+        *variants.table(found),
+        *limits.table(found),
+    ]
     notes = FIGURES / NAME / "notes.md"
     if notes.exists():
         lines += [notes.read_text().strip(), ""]

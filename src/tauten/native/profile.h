@@ -1,18 +1,17 @@
 // Where the time goes, for `benchmarks/limits.py`: compiled in only with TAUTEN_PROFILE.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 
 namespace tauten {
 
-enum Part { OTHER, PRODUCTS, OPTIMIZER, DRAWS, NORMALIZATION, BATCHES, LOSS, PARTS };
+enum Part { OUTSIDE, OTHER, PRODUCTS, OPTIMIZER, DRAWS, NORMALIZATION, PARTS };
 
 #ifdef TAUTEN_PROFILE
 struct Clock {
     int64_t spent[PARTS] = {};
     int64_t since = now();
-    Part part = OTHER;
+    Part part = OUTSIDE;
 
     static int64_t now() { return (int64_t)__builtin_ia32_rdtsc(); }
 

@@ -56,7 +56,6 @@ class Step {
 
     // The batch: rows in the order of an endless stream of permutations, changed by the techniques at the data.
     void gather() {
-        const In batches(BATCHES);
         uint32_t* rows = space_.rows.data();
         for (int b = 0; b < batch_; b++) {
             const int64_t position = member_.step * batch_ + b, lap = position / data_.n;
@@ -145,7 +144,6 @@ class Step {
 
     // Losses: mean over rows; the gradient goes to `inner`.
     double cross_entropy() {
-        const In losses(LOSS);
         const Panels<float> out = space_.panels(space_.out), inner = space_.panels(space_.inner);
         const int classes = (int)plan_.outputs;
         V total{};
@@ -174,7 +172,6 @@ class Step {
     }
 
     double squared_error() {
-        const In losses(LOSS);
         const Panels<float> out = space_.panels(space_.out), inner = space_.panels(space_.inner);
         const float each = 1.0f / (float)(batch_ * plan_.outputs);
         V total{};

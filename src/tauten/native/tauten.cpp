@@ -125,6 +125,7 @@ TAUTEN_EXPORT void tauten_write(Member* member, const float* from) {
 
 // Takes jobs until none is left; any number of threads may work on one queue.
 TAUTEN_EXPORT int64_t tauten_work(tauten_queue* queue) try {
+    const In other(OTHER);
     for (;;) {
         const int64_t i = __atomic_fetch_add(&queue->next, 1, __ATOMIC_RELAXED);
         if (i >= queue->size || __atomic_load_n(&queue->stop, __ATOMIC_RELAXED)) return 0;
@@ -158,7 +159,7 @@ TAUTEN_EXPORT void tauten_words(uint64_t seed, uint32_t step, uint32_t site, int
 }
 
 #ifdef TAUTEN_PROFILE
-// Ticks of this thread by part since the last call: other, products, optimizer, draws, normalization, batches, loss.
+// Ticks of this thread since the last call: outside of the library, other, products, optimizer, draws, normalization.
 TAUTEN_EXPORT void tauten_profile(int64_t* spent) {
     ticking.enter(ticking.part);
     for (int i = 0; i < PARTS; i++) spent[i] = std::exchange(ticking.spent[i], 0);
