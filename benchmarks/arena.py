@@ -36,9 +36,18 @@ class Arena:
     space: Space
 
     @classmethod
-    def of(cls, source: str, seed: int, setting: Mapping[str, Any] | None = None) -> "Arena":
-        """The rows that `tauten.search(source, seed=seed)` develops on; its holdout is kept from everyone."""
-        options = Options(trials=3, techniques=TECHNIQUES, seed=seed, setting=setting or {})
+    def of(
+        cls,
+        source: str,
+        seed: int,
+        setting: Mapping[str, Any] | None = None,
+        techniques: tuple[str, ...] | None = TECHNIQUES,
+    ) -> "Arena":
+        """The rows that `tauten.search(source, seed=seed)` develops on; its holdout is kept from everyone.
+
+        `techniques` None stands for all.
+        """
+        options = Options(trials=3, techniques=techniques, seed=seed, setting=setting or {})
         table = load(source)
         rows, _ = holdout(table.row_hashes(), table.y, table.task, options.holdout)
         dev = table.take(rows)
