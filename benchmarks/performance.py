@@ -5,6 +5,7 @@ python benchmarks/performance.py
 
 from pathlib import Path
 
+import precision
 import scaling
 import throughput
 from matplotlib import rc_context
@@ -12,7 +13,7 @@ from matplotlib.figure import Figure
 from record import load
 
 DOCS = Path(__file__).parents[1] / "docs"
-SECTIONS = (throughput.section, scaling.section)
+SECTIONS = (throughput.section, precision.section, scaling.section)
 HEAD = """# Performance
 
 Every table is made from raw figures in [benchmarks/figures](../benchmarks/figures) by
