@@ -7,7 +7,8 @@ import pytest
 import torch
 from scipy import stats
 
-from tauten.draws import Draws, derive_seed, philox
+from tauten import draws
+from tauten.draws import Draws, derive_seed, philox, torch_words
 from tauten.errors import ContractError
 
 ANSWERS = {  # Random123 1.09, tests/kat_vectors, philox4x32-10: counter, key, result
@@ -100,6 +101,43 @@ def test_a_draw_does_not_depend_on_width_rows_or_neighbours(kind):
     assert torch.equal(draw(one(7), torch.zeros(9, 5, 8)).reshape(9, 40), wide)
     for seeds in ([7], [1, 7], [7, 2**62 + 5, 3, 4, 5]):
         assert torch.equal(draw(stack(seeds), torch.zeros(len(seeds), 9, 40))[seeds.index(7)], wide)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_draw_does_not_depend_on_how_its_place_lies_in_memory(kind):
+    draw = KINDS[kind]
+    for width in (1, 5, 32):
+        row_by_row, by_feature = torch.zeros(3, 9, width), torch.zeros(3, width, 9).mT
+        want, got = (draw(stack([1, 2, 7]), like) for like in (row_by_row, by_feature))
+        assert torch.equal(got, want)
+        assert width == 1 or want.is_contiguous()
+        assert width != 32 or got.mT.is_contiguous(), "what lies by feature is drawn by feature"
+
+
+@pytest.fixture
+def filled():
+    """Draws that come from another function, which counts the blocks that it gave."""
+    given = []
+
+    def fill(seed, step, site, rows, blocks):
+        given.append((rows, blocks))
+        return torch_words(seed, step, site, rows, blocks) ^ -1
+
+    draws.fill_by(fill)
+    yield given
+    draws.fill_by(None)
+
+
+def test_another_function_may_fill_what_is_not_mapped(filled):
+    like = torch.zeros(3, 9, 40)
+    other = stack([1, 2, 7]).uniform(like)
+    assert filled == [(9, 10)]
+    mapped = torch.func.vmap(lambda seed: Draws(seed, torch.tensor(3), "here").uniform(like[0]))
+    draws_of_torch = mapped(torch.tensor([1, 2, 7]))
+    assert filled == [(9, 10)]
+    draws.fill_by(None)
+    assert torch.equal(stack([1, 2, 7]).uniform(like), draws_of_torch)
+    torch.testing.assert_close(other, 1 - 2**-24 - draws_of_torch, rtol=0, atol=0)  # all bits turned round
 
 
 @pytest.mark.parametrize("kind", PER_ROW)

@@ -73,6 +73,32 @@ def test_members_may_stand_at_different_steps():
             assert torch.equal(together[k][part], alone[k])
 
 
+def test_state_may_be_written_over_without_another_bit():
+    w, pulls = start()
+    lr, momentum = torch.tensor(RATES), torch.tensor(MOMENTA)
+    weights, state = [dict(w), dict(w)], [optim.init("adam", w), optim.init("adam", w)]
+    for t in range(5):
+        g = {k: pulls[k][t] for k in w}
+        count = torch.full((len(RATES),), t)
+        before = weights[1], {k: v.clone() for k, v in weights[1].items()}
+        for i, reuse in enumerate((False, True)):
+            old = state[i]
+            weights[i], state[i], scale = optim.step("adam", weights[i], g, old, lr, momentum, count, reuse)
+            assert all((state[i][part][k] is old[part][k]) == reuse for part in old for k in w)
+        assert all(torch.equal(weights[0][k], weights[1][k]) for k in w)
+        assert all(torch.equal(state[0][part][k], state[1][part][k]) for part in state[0] for k in w)
+        assert all(torch.equal(before[0][k], before[1][k]) for k in w), "weights stay: hooks compare old and new"
+        assert scale["bias"].shape == w["bias"].shape
+
+
+def test_at_rate_0_nothing_moves():
+    w, pulls = start()
+    for kind in REFERENCE:
+        zero = torch.zeros(len(RATES))
+        new, _, _ = optim.step(kind, w, {k: v[0] for k, v in pulls.items()}, optim.init(kind, w), zero, zero, zero)
+        assert all(torch.equal(new[k], w[k]) for k in w)
+
+
 def test_the_preconditioner_is_what_divides_the_gradient():
     w, pulls = start()
     lr, momentum = torch.tensor(RATES), torch.tensor(MOMENTA)

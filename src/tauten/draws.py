@@ -5,11 +5,14 @@ after any interruption. The generator is Philox4x32-10 (Salmon, Moraes, Dror, Sh
 as easy as 1, 2, 3"), written in integer tensor operations, so that it also runs under `vmap` and on any device.
 """
 
+import functools
 import hashlib
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch._C._functorch import is_functorch_wrapped_tensor
 
 from tauten.errors import ContractError
 from tauten.tensors import lead
@@ -20,6 +23,9 @@ _WEYL = 0x9E3779B9, 0xBB67AE85
 _ROUNDS = 10
 _BETA_TRIES = 12
 Words = tuple[Tensor, Tensor, Tensor, Tensor]
+Fill = Callable[[Tensor, Tensor, int, int, int], Tensor]
+"""What `torch_words` is: (seed, step, site, rows, blocks) to words."""
+_fill: Fill | None = None
 
 
 def philox(counter: Words, key: tuple[Tensor, Tensor]) -> Words:
@@ -28,15 +34,54 @@ def philox(counter: Words, key: tuple[Tensor, Tensor]) -> Words:
     Checked against the known-answer vectors of Random123.
     """
     c0, c1, c2, c3 = counter
-    k0, k1 = key
-    for _ in range(_ROUNDS):
+    # All rounds' keys at once: many short operations would cost more than the long ones.
+    k0, k1 = (_schedule(k, weyl) for k, weyl in zip(key, _WEYL, strict=True))
+    for i in range(_ROUNDS):
         p0, p1 = c0 * _MULTIPLIERS[0], c2 * _MULTIPLIERS[1]
-        # Only the words that are multiplied next need their upper halves cleared.
-        c0, c1, c2, c3 = ((p1 >> 32) ^ c1 ^ k0) & _MASK, p1, ((p0 >> 32) ^ c3 ^ k1) & _MASK, p0
-        k0, k1 = (k0 + _WEYL[0]) & _MASK, (k1 + _WEYL[1]) & _MASK
+        # By the fourth round every part has reached the others, so their shapes grow no more. Only the words that
+        # are multiplied next need their upper halves cleared.
+        mix = _mix_in_place if i > 2 else _mix
+        c0, c1, c2, c3 = mix(p1, c1, k0[i]), p1, mix(p0, c3, k1[i]), p0
     return c0, c1 & _MASK, c2, c3 & _MASK
 
 
+def _schedule(key: Tensor, weyl: int) -> tuple[Tensor, ...]:
+    return ((key.unsqueeze(-1) + torch.arange(_ROUNDS, device=key.device) * weyl) & _MASK).unbind(-1)
+
+
+def _mix(product: Tensor, word: Tensor, key: Tensor) -> Tensor:
+    return ((product >> 32) ^ word ^ key) & _MASK
+
+
+def _mix_in_place(product: Tensor, word: Tensor, key: Tensor) -> Tensor:
+    # Drawing is bound by memory: one new tensor instead of four.
+    return (product >> 32).bitwise_xor_(word).bitwise_xor_(key).bitwise_and_(_MASK)
+
+
+def torch_words(seed: Tensor, step: Tensor, site: int, rows: int, blocks: int) -> Tensor:
+    """The words of a site's blocks, int32 (M?, blocks, 4, rows); seed and step int64 (M?,)."""
+    shape, device = seed.shape + (1, 1), seed.device
+    seed, step = seed.reshape(shape), step.reshape(shape)
+    counter = (
+        torch.arange(blocks, device=device).unsqueeze(-1),
+        torch.arange(rows, device=device),
+        step & _MASK,
+        torch.full((), site, device=device),
+    )
+    words = philox(counter, (seed & _MASK, (seed >> 32) & _MASK))
+    return torch.stack([word.to(torch.int32) for word in words], -2)
+
+
+def fill_by(fill: Fill | None) -> None:
+    """Draw with another function on the CPU (None: with torch); it must give what `torch_words` gives, to the bit.
+
+    It sees ordinary tensors only: under `vmap` and on other devices torch draws.
+    """
+    global _fill
+    _fill = fill
+
+
+@functools.lru_cache(4096)
 def site_hash(path: str) -> int:
     """32 bits that stand for a place in the training step."""
     return int.from_bytes(hashlib.blake2s(path.encode(), digest_size=4).digest(), "little")
@@ -73,25 +118,28 @@ class Draws:
 
     def uniform(self, like: Tensor) -> Tensor:
         """Uniform on [0, 1) in steps of 2⁻²⁴, in the shape and type of `like`."""
-        words = torch.stack(self._words(like, per_block=4), -1)
-        return self._shaped((words >> 8).to(torch.float32) * 2.0**-24, like).to(like.dtype)
+        return self._shaped(_upper(self._words(like, per_block=4), 24).to(torch.float32) * 2.0**-24, like).to(
+            like.dtype
+        )
 
     def normal(self, like: Tensor) -> Tensor:
         """Standard normal in the shape and type of `like`, by Box & Muller (1958) in pairs that lie inside a block."""
+        words = [word.to(torch.float32) for word in _upper(self._words(like, per_block=4), 24).unbind(-2)]
         pairs = []
-        words = self._words(like, per_block=4)
         for a, b in (words[:2], words[2:]):
-            radius = (((a >> 8) + 1).to(torch.float32) * 2.0**-24).log().mul(-2.0).sqrt()
-            angle = (b >> 8).to(torch.float32) * (2.0**-24 * 2 * math.pi)
+            radius = ((a + 1) * 2.0**-24).log().mul(-2.0).sqrt()
+            angle = b * (2.0**-24 * 2 * math.pi)
             pairs += [radius * angle.cos(), radius * angle.sin()]
-        return self._shaped(torch.stack(pairs, -1), like).to(like.dtype)
+        return self._shaped(torch.stack(pairs, -2), like).to(like.dtype)
 
     def bernoulli(self, p: float | Tensor, like: Tensor) -> Tensor:
         """True with probability `p` (one per member), for each element of `like`; 16 random bits an element."""
-        threshold = lead(torch.round(torch.as_tensor(p, dtype=torch.float64, device=like.device) * 65536).long(), like)
-        threshold = threshold.reshape(threshold.shape[: self._seed.ndim] + (1, 1))
-        halves = [half < threshold for word in self._words(like, per_block=8) for half in (word & 0xFFFF, word >> 16)]
-        return self._shaped(torch.stack(halves, -1), like)
+        threshold = torch.round(torch.as_tensor(p, dtype=torch.float64, device=like.device) * 65536).to(torch.int32)
+        threshold = threshold.reshape(threshold.shape[: self._seed.ndim] + (1, 1, 1))
+        words = self._words(like, per_block=8)
+        halves = torch.stack([words & 0xFFFF, _upper(words, 16)], -2).flatten(-3, -2)
+        # The sign of the difference, by way of bytes: torch compares into truth values several times slower.
+        return self._shaped(_upper(halves.sub_(threshold), 1).to(torch.uint8).view(torch.bool), like)
 
     def gamma(self, shape: float | Tensor, like: Tensor) -> Tensor:
         """Logarithm of a Gamma(`shape`, 1) draw for each row of `like` (only its member and row axes count).
@@ -124,33 +172,35 @@ class Draws:
         of `permutation(valid)`.
         """
         like = torch.empty((*self._seed.shape, 1, n), device=self._seed.device)
-        words = torch.stack(self._words(like, per_block=4), -1)
-        keys = self._shaped(words, like).squeeze(-2)
+        keys = self._shaped(self._words(like, per_block=4), like).squeeze(-2).to(torch.int64) & _MASK
         if valid is not None:
             keys = torch.where(torch.arange(n, device=keys.device) < lead(valid, keys), keys, _MASK + 1)
         return torch.argsort(keys, dim=-1, stable=True)
 
-    def _words(self, like: Tensor, per_block: int) -> Words:
-        """One Philox block for every `per_block` elements of a row: tensors of shape (M?, rows, blocks)."""
+    def _words(self, like: Tensor, per_block: int) -> Tensor:
+        """One Philox block for every `per_block` elements of a row: 32-bit words (M?, blocks, 4, rows)."""
         if self._used:
             raise ContractError(f"two draws at {self._path!r} would be the same numbers; name them with r.at(…).")
         self._used = True
         stacked = self._seed.ndim
         rows = like.shape[stacked]
         blocks = -(-math.prod(like.shape[stacked + 1 :]) // per_block)
-        device = like.device
-        expand = self._seed.shape + (1, 1)
-        seed, step = self._seed.reshape(expand), self._step.reshape(expand)
-        counter = (
-            torch.arange(blocks, device=device),
-            torch.arange(rows, device=device).unsqueeze(-1),
-            step & _MASK,
-            torch.tensor(site_hash(self._path), device=device),
-        )
-        return philox(counter, (seed & _MASK, (seed >> 32) & _MASK))
+        fill: Fill = torch_words
+        if _fill is not None and like.device.type == "cpu" and not is_functorch_wrapped_tensor(self._seed):
+            fill = _fill
+        return fill(self._seed, self._step, site_hash(self._path), rows, blocks)
 
     def _shaped(self, blocks: Tensor, like: Tensor) -> Tensor:
-        """(M?, rows, blocks, per_block) cut to the shape of `like`; what a width does not need is dropped."""
-        flat = blocks.flatten(-2)
+        """(M?, blocks, per_block, rows) in the shape of `like`; what a width does not need is dropped.
+
+        A `like` whose rows lie next to each other in memory, as the built-in network's do, is met without a copy.
+        """
         size = math.prod(like.shape[self._seed.ndim + 1 :])
-        return flat[..., :size].reshape(like.shape)
+        values = blocks.flatten(-3, -2)[..., :size, :].mT
+        by_feature = like.ndim == values.ndim and like.mT.is_contiguous()
+        return values if by_feature else values.reshape(like.shape).contiguous()
+
+
+def _upper(words: Tensor, bits: int) -> Tensor:
+    # Without a sign: torch shifts the sign in.
+    return (words >> (32 - bits)).bitwise_and_((1 << bits) - 1)

@@ -14,7 +14,7 @@ class Stacked:
 
     def train(self, program: Program, state: State, hyper: Hyper, batch: Batch) -> tuple[State, Tensor]:
         """One step of all members."""
-        return train_step(program, autograd, state, hyper, batch)
+        return train_step(program, autograd, state, hyper, batch, reuse=True)
 
     def evaluate(self, program: Program, w: Tree, buffers: Tree, hyper: Hyper, x: Tensor) -> Tensor:
         """Outputs of all members."""

@@ -48,7 +48,8 @@ class Batch:
 def base_loss(task: str, out: Tensor, y: Tensor) -> Tensor:
     """Cross-entropy against class probabilities, or squared error; mean over rows, one per member."""
     if task == "classification":
-        return -(y * torch.log_softmax(out, -1)).sum(-1).mean(-1)
+        # Over classes that lie apart in memory torch goes by whole vectors of rows.
+        return -(y * torch.log_softmax(out.mT, -2).mT).sum(-1).mean(-1)
     return (out - y).square().mean(-1).mean(-1)
 
 
@@ -155,9 +156,14 @@ def changed(techniques: tuple[Technique, ...], draws: Draws, x: Tensor, y: Tenso
 
 
 def train_step(
-    program: Program, differentiate: Differentiate, state: State, hyper: Hyper, batch: Batch
+    program: Program,
+    differentiate: Differentiate,
+    state: State,
+    hyper: Hyper,
+    batch: Batch,
+    reuse: bool = False,
 ) -> tuple[State, Tensor]:
-    """One step: new state, and the loss per member before it."""
+    """One step: new state, and the loss per member before it. With `reuse` the old state's tensors are overwritten."""
     techniques = program.bind(hyper)
     draws = Draws(batch.seed, state["step"], "step")
     x, y = changed(techniques, draws, batch.x, batch.y)
@@ -166,7 +172,7 @@ def train_step(
     g, loss, buffers = differentiate(scene.objective, w)
     g = scene.gradient(g, w, differentiate)
     new, opt, preconditioner = optim.step(
-        program.optimizer, w, g, state["optimizer"], batch.lr, batch.momentum, state["step"]
+        program.optimizer, w, g, state["optimizer"], batch.lr, batch.momentum, state["step"], reuse
     )
     new = scene.weights(new, w, preconditioner)
     own, new, buffers = advance(techniques, state, new, buffers)

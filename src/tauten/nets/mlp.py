@@ -11,7 +11,7 @@ from tauten.draws import Draws
 from tauten.nets.base import Pass
 from tauten.setting import Setting
 from tauten.technique import Technique
-from tauten.tensors import Tree
+from tauten.tensors import Tree, product
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu,
@@ -80,15 +80,16 @@ class MLP:
 
     def forward(self, w: Tree, buffers: Tree, x: Tensor, at: Pass) -> tuple[Tensor, Tree]:
         """Outputs for a batch; `at` lets techniques act on the way."""
-        h = F.pad(x, (0, pad_to(self.inputs) - self.inputs))
+        room = pad_to(self.inputs) - self.inputs
+        h = F.pad(x, (0, room)) if room else x
         for i, (name, _) in enumerate(self._hidden):
-            z = h @ w[f"{name}.weight"]
+            z = product(h, w[f"{name}.weight"])
             if not self._structure:
                 z = z + w[f"{name}.bias"].unsqueeze(-2)
             z, buffers = at.normalized(z, name, w, buffers)
             z = at.activated(self._act(z))
             h = h + z if self._skip and i else z
-        out = h @ w["out.weight"] + w["out.bias"].unsqueeze(-2)
+        out = product(h, w["out.weight"]) + w["out.bias"].unsqueeze(-2)
         return out[..., : self.outputs], buffers
 
     def mask(self, w: Tree) -> Tree:

@@ -33,17 +33,31 @@ class BatchNorm(
         return {"mean": torch.zeros(width), "variance": torch.ones(width)}
 
     def normalize(self, h: Tensor, own: Tree, buffers: Tree, training: bool) -> tuple[Tensor, Tree]:
-        mean, variance = buffers["mean"], buffers["variance"]
-        if training:
+        if not training:
+            return self._applied(h - buffers["mean"].unsqueeze(-2), buffers["variance"], own), buffers
+        if h.ndim == 3:
+            out, mean, variance = self._stacked(h, own)
+        else:
             mean = h.mean(-2)
-        centred = h - mean.unsqueeze(-2)
-        if training:
-            rows = h.shape[-2]
+            centred = h - mean.unsqueeze(-2)
             variance = centred.square().mean(-2)
-            rate = torch.as_tensor(self.momentum).unsqueeze(-1)
-            buffers = {
-                "mean": torch.lerp(buffers["mean"], mean, rate),
-                "variance": torch.lerp(buffers["variance"], variance * (rows / max(rows - 1, 1)), rate),
-            }
+            out = self._applied(centred, variance, own)
+        rows, rate = h.shape[-2], torch.as_tensor(self.momentum).unsqueeze(-1)
+        return out, {
+            "mean": torch.lerp(buffers["mean"], mean, rate),
+            "variance": torch.lerp(buffers["variance"], variance * (rows / max(rows - 1, 1)), rate),
+        }
+
+    def _applied(self, centred: Tensor, variance: Tensor, own: Tree) -> Tensor:
         scale = own["scale"] * torch.rsqrt(variance + self.epsilon)
-        return torch.addcmul(own["shift"].unsqueeze(-2), centred, scale.unsqueeze(-2)), buffers
+        return torch.addcmul(own["shift"].unsqueeze(-2), centred, scale.unsqueeze(-2))
+
+    def _stacked(self, h: Tensor, own: Tree) -> tuple[Tensor, Tensor, Tensor]:
+        """The same for a stack by torch's own kernel: every unit of every member is a group of one channel."""
+        members, rows, width = h.shape
+        units, scale, shift = members * width, own["scale"].flatten(), own["shift"].flatten()
+        out, mean, inverse = torch.native_group_norm(
+            h.mT.reshape(1, units, rows), scale, shift, 1, units, rows, units, self.epsilon
+        )
+        variance = (inverse.square().reciprocal() - self.epsilon).clamp_min(0)
+        return out.view(members, width, rows).mT, mean.view(members, width), variance.view(members, width)

@@ -21,6 +21,6 @@ class WeightDecay(
         return {"weight_decay": self.strength}
 
     def weights(self, new: Tree, old: Tree, here: Here) -> Tree:
-        on = torch.as_tensor(self.strength > 0)
-        decayed = {k: pick(on, new[k] - lead(here.lr * self.strength, old[k]) * old[k], new[k]) for k in here.kernels}
+        on, rate = torch.as_tensor(self.strength > 0), -here.lr * self.strength
+        decayed = {k: pick(on, torch.addcmul(new[k], old[k], lead(rate, old[k])), new[k]) for k in here.kernels}
         return {**new, **decayed}
