@@ -173,7 +173,10 @@ def section() -> str:
     lines += ["", verdict(ranked), "", f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     lines += [_row(data, part, found[data]) for data, part in parts.items()]
     where = record.sentence([*parts.values()])
-    threads = {f"{part['engine']}, {part['threads']} threads" for part in parts.values()}
+    threads = {
+        f"{part['depth']} × {part['width']} hidden units; {part['engine']}, {part['threads']} threads"
+        for part in parts.values()
+    }
     loaded = max(part["load"] for part in parts.values())
     return "\n".join([*lines, NOTE, f"{' and '.join(sorted(threads))}; {where}; load before at most {loaded:.1f}.", ""])
 
