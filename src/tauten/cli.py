@@ -38,7 +38,7 @@ Holdout = Annotated[float, typer.Option(help="Share of the rows that no choice e
 Seed = Annotated[int, typer.Option(help="Seed of everything but the holdout.")]
 Threads = Annotated[str, typer.Option(help="A number, or auto: the physical cores free to this process.")]
 Precision = Annotated[
-    str, typer.Option(help="Of products in training: fp32, or bf16 where the processor has it.")
+    str, typer.Option(help="Of products in training: fp32, bf16, or auto: bf16 where it is fast.")
 ]
 Out = Annotated[Path | None, typer.Option(help="Folder for the run; runs/NAME by default.")]
 ModelFile = Annotated[str | None, typer.Option(help="Your own network: FILE.py:FUNCTION that returns an nn.Module.")]
@@ -65,7 +65,7 @@ def search(
     holdout: Holdout = 0.2,
     seed: Seed = 0,
     threads: Threads = "auto",
-    precision: Precision = "fp32",
+    precision: Precision = "auto",
     out: Out = None,
     model: ModelFile = None,
 ) -> None:
@@ -122,7 +122,7 @@ def train(
     folds: Folds = "auto",
     seed: Seed = 0,
     threads: Threads = "auto",
-    precision: Precision = "fp32",
+    precision: Precision = "auto",
     out: Out = None,
     model: ModelFile = None,
 ) -> None:
@@ -150,7 +150,7 @@ def compare(
     folds: Folds = "auto",
     seed: Seed = 0,
     threads: Threads = "auto",
-    precision: Precision = "fp32",
+    precision: Precision = "auto",
     out: Out = None,
     model: ModelFile = None,
 ) -> None:

@@ -13,8 +13,8 @@ from tauten.technique import Technique, technique, techniques
 
 STEPS = 300
 """Optimizer steps of a full training, unless epochs are given."""
-PRECISIONS = ("fp32", "bf16")
-"""Of matrix products in training."""
+PRECISIONS = ("auto", "fp32", "bf16")
+"""Of matrix products in training; auto is bf16 where the processor has it, which keeps the ranking of recipes."""
 BUDGET = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h)?")
 
 
@@ -36,7 +36,7 @@ class Options:
     holdout: float = 0.2
     seed: int = 0
     threads: int = 1
-    precision: str = "fp32"
+    precision: str = "auto"
 
     def __post_init__(self) -> None:
         if (self.budget is None) == (self.trials is None):

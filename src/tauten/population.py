@@ -48,7 +48,7 @@ class Builder:
     """Makes the network and the engine of a group: the built-in MLP, or the user's module.
 
     `native=False` trains on torch engines only. `precision` is that of the native engine's matrix products in training:
-    `fp32`, or `bf16` where the processor has instructions for it; all else, evaluation too, is fp32.
+    `fp32`, `bf16` where the processor has instructions for it, or `auto`, bf16 where it can be. All else is fp32.
     """
 
     def __init__(
@@ -59,12 +59,13 @@ class Builder:
         native: bool = True,
         precision: str = "fp32",
     ) -> None:
-        if precision == "bf16" and not (native and module is None and bf16()):
+        able_bf16 = native and module is None and bf16()
+        if precision == "bf16" and not able_bf16:
             raise OptionError(
                 f"precision is {precision!r}, which needs a built-in network, the native engine and a processor with "
                 "AVX512-BF16; take fp32."
             )
-        self.precision = precision
+        self.precision = ("bf16" if able_bf16 else "fp32") if precision == "auto" else precision
         self._native = native and module is None and source.inputs.ndim == 2
         self._inputs, self._outputs = source.inputs.shape[1:], source.targets.shape[1]
         self.module = ModuleNet(module, source.inputs[:2]) if module else None

@@ -111,7 +111,7 @@ def result_of(found: Found) -> Result:
         "seconds": found.seconds,
         "race_seconds": found.race_seconds,
         "threads": found.options.threads,
-        "precision": found.options.precision,
+        "precision": found.precision,
         "engine": describe() if found.model.build is None else "torch",
         "seed": found.options.seed,
         "curves": {name: _curves(found, name) for name in ("plain", "usual", "chosen")},

@@ -74,6 +74,7 @@ class Found:
     n_holdout: int
     trials: tuple[Trial, ...]
     folds: int
+    precision: str
     gradient_evaluations: int
     seconds: dict[str, float]
     race_seconds: dict[str, float]
@@ -203,7 +204,8 @@ def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
     return Found(
         table, options, main, plan, chosen, arms[1], arms[2], choice, field, scored, held_scores, differences, decided,
         agreement, ablation, model, len(dev.y), len(opened.y), tuple(contest.racing.trials.values()),
-        selection.folds, contest.racing.gradient_evaluations + trainer.gradient_evaluations,
+        selection.folds, prepared.builder.precision,
+        contest.racing.gradient_evaluations + trainer.gradient_evaluations,
         seconds, dataclasses.asdict(contest.racing.seconds), float(ratio), bool(small), tuple(notes),
     )  # fmt: skip
 
