@@ -45,7 +45,7 @@ from tauten.draws import derive_seed
 from tauten.folds import Fold
 from tauten.member import Member
 from tauten.metrics import metric
-from tauten.options import PRECISIONS
+
 from tauten.population import Builder, Population
 from tauten.recipe import Recipe
 from tauten.sampler import make_sampler

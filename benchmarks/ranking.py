@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
-from tauten.options import PRECISIONS
+PRECISIONS = ("fp32", "bf16")
 
 Floats = npt.NDArray[np.float64]
 Draws = Mapping[tuple[str, str], Floats]

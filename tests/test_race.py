@@ -104,15 +104,13 @@ class TestLadder:
     @pytest.mark.parametrize(
         ("epochs", "folds", "expected"),
         [
-            (16, 5, [(4, 2), (8, 2), (16, 2), (16, 5)]),
-            (10, 3, [(3, 2), (5, 2), (10, 2), (10, 3)]),
-            (16, 2, [(4, 2), (8, 2), (16, 2)]),
-            (16, 1, [(4, 1), (8, 1), (16, 1)]),
-            (3, 5, [(1, 2), (2, 2), (3, 2), (3, 5)]),
-            (2, 5, [(1, 2), (2, 2), (2, 5)]),
+            (16, 5, [(2, 1), (4, 1), (8, 1), (16, 1), (16, 5)]),
+            (10, 3, [(2, 1), (3, 1), (5, 1), (10, 1), (10, 3)]),
+            (16, 1, [(2, 1), (4, 1), (8, 1), (16, 1)]),
+            (3, 5, [(1, 1), (2, 1), (3, 1), (3, 5)]),
+            (2, 5, [(1, 1), (2, 1), (2, 5)]),
             (2, 1, [(1, 1), (2, 1)]),
-            (1, 5, [(1, 2), (1, 5)]),
-            (1, 2, [(1, 2)]),
+            (1, 2, [(1, 1), (1, 2)]),
             (1, 1, [(1, 1)]),
         ],
     )
@@ -207,12 +205,12 @@ class TestRound:
         race = Race(ladder(4, 5))
         race.enter(7)
         asked = [race.report({7: 1.0})[0] for _ in range(4)]
-        assert asked == [Entry(7, (0, 1), 2), Entry(7, (0, 1), 4), Entry(7, (0, 1, 2, 3, 4), 4), Finish(7, 1.0)]
+        assert asked == [Entry(7, (0,), 2), Entry(7, (0,), 4), Entry(7, (0, 1, 2, 3, 4), 4), Finish(7, 1.0)]
 
 
 class TestClose:
     def test_trials_leave_but_keep_what_they_reached(self) -> None:
-        race = Race(SHORT)
+        race = Race(SHORT, reduction=3)
         for trial in range(5):
             race.enter(trial, protected=trial == 4)
         race.report({0: 0.5, 1: 0.4, 2: 0.6})
