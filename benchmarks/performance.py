@@ -6,14 +6,16 @@ python benchmarks/performance.py
 from pathlib import Path
 
 import precision
+import rungs
 import scaling
 import throughput
+import time_to_quality
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 from record import load
 
 DOCS = Path(__file__).parents[1] / "docs"
-SECTIONS = (throughput.section, precision.section, scaling.section)
+SECTIONS = (throughput.section, precision.section, time_to_quality.section, rungs.section, scaling.section)
 HEAD = """# Performance
 
 Every table is made from raw figures in [benchmarks/figures](../benchmarks/figures) by

@@ -26,6 +26,7 @@ from arena import Arena
 from ranking import (
     OTHER,
     OWN,
+    PRECISIONS,
     RESAMPLES,
     SAME,
     SEEDS,
@@ -45,7 +46,6 @@ from tauten.draws import derive_seed
 from tauten.folds import Fold
 from tauten.member import Member
 from tauten.metrics import metric
-
 from tauten.population import Builder, Population
 from tauten.recipe import Recipe
 from tauten.sampler import make_sampler

@@ -181,9 +181,12 @@ def table(into: str = NAME) -> str:
 
 
 def section() -> str:
-    """What docs/performance.md says of it; empty where nothing has been recorded."""
-    text = table()
-    return f"## The race's rungs\n\n    python benchmarks/rungs.py record --tables DIR\n\n{text}" if text else ""
+    """What docs/performance.md says of it, as `replay` left it; empty where nothing has been replayed."""
+    kept = record.load("replay").get("rungs")
+    if kept is None:
+        return ""
+    commands = "    python benchmarks/rungs.py record --tables DIR\n    python benchmarks/rungs.py replay"
+    return "\n".join(["## The race's rungs", "", commands, "", *kept["lines"], ""])
 
 
 NOTE = """
@@ -211,7 +214,7 @@ def _ladder(found: dict[str, Pool], first: float, reduction: int, folds: int) ->
 def main(words: Sequence[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["record", "table"])
+    parser.add_argument("what", choices=["record", "replay", "table"])
     parser.add_argument("--tables", type=Path, help="the folder of the tables")
     parser.add_argument("--recipes", type=int, default=200)
     parser.add_argument("--only", default="", help="data sets, comma-separated")
@@ -220,6 +223,9 @@ def main(words: Sequence[str] | None = None) -> None:
     given: Any = parser.parse_args(words)
     if given.what == "table":
         print(table(given.into), end="")
+        return
+    if given.what == "replay":
+        record.save("replay", "rungs", {"lines": table(given.into).splitlines()})
         return
     for data in given.only.split(",") if given.only else (*BUNDLED, *TABLES):
         if data in TABLES and given.tables is None:
