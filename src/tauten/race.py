@@ -86,9 +86,9 @@ def ladder(epochs: int, folds: int) -> tuple[Rung, ...]:
 
     Not earlier than an eighth: early rungs favour weak regularization, whose curves fall fast and end high, and
     schedules and weight averages pay only at the end. Rounding is upwards, so a rung is never at less than its share
-    nor at less than one epoch. One fold first, since trying twice as many recipes is worth more than a second fold of each: the
-    replay of recorded trainings (`benchmarks/rungs.py`) finds this ladder, keeping half at each rung, the best of 36 on
-    the mean of five data sets. Every trial meets the same folds, so scores are paired. Rungs that coincide, as they do
+    nor at less than one epoch. One fold first, since trying twice as many recipes is worth more than a second fold of
+    each: the replay of recorded trainings (`benchmarks/rungs.py`) finds this ladder, keeping half at each rung, the best
+    of 36 on the mean of five data sets. Every trial meets the same folds, so scores are paired. Rungs that coincide, as they do
     for few epochs or one fold, are one rung.
 
     Raises:
