@@ -85,11 +85,11 @@ def ladder(epochs: int, folds: int) -> tuple[Rung, ...]:
     """Rungs at an eighth, quarter, half and full length with one fold, then at full length with all folds.
 
     Not earlier than an eighth: early rungs favour weak regularization, whose curves fall fast and end high, and
-    schedules and weight averages pay only at the end. Rounding is upwards, so a rung is never at less than its share
-    nor at less than one epoch. One fold first, since trying twice as many recipes is worth more than a second fold of
-    each: the replay of recorded trainings (`benchmarks/rungs.py`) finds this ladder, keeping half at each rung, the best
-    of 36 on the mean of five data sets. Every trial meets the same folds, so scores are paired. Rungs that coincide, as they do
-    for few epochs or one fold, are one rung.
+    schedules and weight averages pay only at the end. Rounding is upwards, so a rung is never at less than its
+    share nor at less than one epoch. One fold first, since trying twice as many recipes is worth more than a second
+    fold of each: the replay of recorded trainings (`benchmarks/rungs.py`) finds this ladder, keeping half at each
+    rung, the best of 36 on the mean of five data sets. Every trial meets the same folds, so scores are paired.
+    Rungs that coincide, as they do for few epochs or one fold, are one rung.
 
     Raises:
         OptionError: `epochs` or `folds` is less than 1.
