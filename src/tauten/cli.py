@@ -37,9 +37,7 @@ Folds = Annotated[str, typer.Option(help="A number, or auto.")]
 Holdout = Annotated[float, typer.Option(help="Share of the rows that no choice ever sees.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything but the holdout.")]
 Threads = Annotated[str, typer.Option(help="A number, or auto: the physical cores free to this process.")]
-Precision = Annotated[
-    str, typer.Option(help="Of products in training: fp32, bf16, or auto: bf16 where it is fast.")
-]
+Precision = Annotated[str, typer.Option(help="Of products in training: fp32, bf16, or auto: bf16 where it is fast.")]
 Out = Annotated[Path | None, typer.Option(help="Folder for the run; runs/NAME by default.")]
 ModelFile = Annotated[str | None, typer.Option(help="Your own network: FILE.py:FUNCTION that returns an nn.Module.")]
 Recipes = Annotated[list[str], typer.Option("--recipe", help="A TOML file, plain or usual; may be repeated.")]
