@@ -19,6 +19,7 @@ ROOT = Path(tauten.__file__).parent
 # modules below it; what is not written yet is no error.
 LAYERS = """
 errors
+native
 declare tensors
 draws hooks
 technique
@@ -28,7 +29,7 @@ data split
 member metrics
 optim
 nets
-native cores
+cores
 engines
 population
 race space tpe sampler lane journal unrecorded speed

@@ -27,9 +27,9 @@ from tauten.nets.mlp import MLP
 from tauten.nets.module import ModuleNet
 from tauten.recipe import Recipe
 
-BLOCK_WEIGHTS, BLOCK_SLOTS = 2**20, (4, 32)
-"""Weights of a block, about, and the limits of its slots: few enough to stay near the cache, enough that its operations
-are long. Threads take turns in Python between operations, and over short ones they wait more than they work."""
+BLOCK_WEIGHTS, BLOCK_SLOTS = (2**20, 2**23), 32
+"""Weights of a torch block, about, and the most slots it has: enough that its operations are long, since threads take
+turns in Python between them; few enough to stay near the cache."""
 SMALL_WEIGHTS, SMALL_THREADS = 2**17, 2
 """Networks below this many weights are trained by at most two threads at once on torch engines: `python
 benchmarks/threads.py` shows how more of them wait for each other."""
@@ -95,9 +95,8 @@ class Builder:
 
     def block(self, net: Net, members: int, threads: int) -> int:
         """Slots of a block for so many members of one network: an even share for each thread, within limits."""
-        low, high = BLOCK_SLOTS
-        size = max(low, min(high, BLOCK_WEIGHTS // size_of(net)))
-        return min(max(size, -(-members // threads)), 2 * size)
+        low, high = (max(1, min(BLOCK_SLOTS, weights // size_of(net))) for weights in BLOCK_WEIGHTS)
+        return min(max(-(-members // threads), low), high)
 
     def lift(self) -> Lift:
         """How the training step is carried over members, by what the network can do."""

@@ -65,6 +65,10 @@ def opened() -> ctypes.CDLL | None:
         "tauten_plan_fields": (ctypes.c_char_p, []),
         "tauten_bf16": (ctypes.c_int64, []),
         "tauten_peak": (ctypes.c_double, [ctypes.c_double, ctypes.c_int]),
+        "tauten_fill": (
+            None,
+            [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint32, *[ctypes.c_int64] * 3, ctypes.c_void_p],
+        ),
         "tauten_new": (ctypes.c_void_p, [ctypes.c_void_p]),
         "tauten_free": (None, [ctypes.c_void_p]),
         "tauten_size": (ctypes.c_int64, [ctypes.c_void_p]),

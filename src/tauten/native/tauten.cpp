@@ -147,7 +147,7 @@ TAUTEN_EXPORT int64_t tauten_work(tauten_queue* queue) try {
     return 1;
 }
 
-// Philox blocks (rows, blocks, 4) of a place, for the torch engines.
+// Philox blocks (rows, blocks, 4) of a place.
 TAUTEN_EXPORT void tauten_words(uint64_t seed, uint32_t step, uint32_t site, int64_t rows, int64_t blocks, uint32_t* out) {
     const Place place{{(uint32_t)seed, (uint32_t)(seed >> 32)}, step, site};
     for (int64_t row = 0; row < rows; row++)
@@ -165,6 +165,21 @@ TAUTEN_EXPORT void tauten_profile(int64_t* spent) {
     for (int i = 0; i < PARTS; i++) spent[i] = std::exchange(ticking.spent[i], 0);
 }
 #endif
+
+// The same for a stack of members, (members, blocks, 4, rows): a word of one block for all rows lies together.
+TAUTEN_EXPORT void tauten_fill(
+    const int64_t* seed, const int64_t* step, uint32_t site, int64_t members, int64_t rows, int64_t blocks, uint32_t* out
+) {
+    for (int64_t m = 0; m < members; m++) {
+        const Place place{{(uint32_t)seed[m], (uint32_t)(seed[m] >> 32)}, (uint32_t)step[m], site};
+        for (int64_t block = 0; block < blocks; block++, out += 4 * rows)
+            for (int64_t row = 0; row < rows; row += LANES) {
+                const Block drawn = place.block((uint32_t)block, (uint32_t)row);
+                const size_t bytes = sizeof(uint32_t) * std::min<int64_t>(LANES, rows - row);
+                for (int word = 0; word < 4; word++) std::memcpy(out + word * rows + row, &drawn.word[word], bytes);
+            }
+    }
+}
 
 // GFLOP/s of this core over independent multiply-adds: what any product is measured against.
 TAUTEN_EXPORT double tauten_peak(double seconds, int bf16) {
