@@ -47,6 +47,21 @@ void draws_are_the_same_on_every_thread() {
     });
 }
 
+void a_stack_s_words_are_each_member_s() {
+    constexpr int64_t members = 3;
+    const int64_t seed[members] = {0, 7, ((int64_t)1 << 62) + 5}, step[members] = {4, 0, 0xFFFFFFFF};
+    for (int64_t rows : {1, 5, 16, 37})
+        for (int64_t blocks : {1, 4, 19}) {
+            std::vector<uint32_t> all(members * blocks * 4 * rows), own(rows * blocks * 4);
+            tauten_fill(seed, step, 3, members, rows, blocks, all.data());
+            for (int64_t m = 0; m < members; m++) {
+                tauten_words((uint64_t)seed[m], (uint32_t)step[m], 3, rows, blocks, own.data());
+                for (int64_t i = 0; i < rows * blocks * 4; i++)
+                    CHECK(all[(m * blocks * 4 + i % (blocks * 4)) * rows + i / (blocks * 4)] == own[i]);
+            }
+        }
+}
+
 // ---- elementary functions, against the C library in double ----
 
 constexpr float INF = std::numeric_limits<float>::infinity(), NOT = std::numeric_limits<float>::quiet_NaN();
@@ -498,6 +513,7 @@ int main() {
     paired_products_are_sums();
 #endif
     draws_are_the_same_on_every_thread();
+    a_stack_s_words_are_each_member_s();
     members_train_the_same_on_many_threads_as_on_one();
     weights_come_back_as_they_went_in();
     a_queue_stops_when_told();
