@@ -7,7 +7,7 @@ runs on one thread at a time with torch's own threading off. Either way bits don
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -124,6 +124,7 @@ class Population:
         self._pools: dict[int, ThreadPoolExecutor] = {}
         self._torch_threads = threads
         self._outer_threads = torch.get_num_threads()
+        self._left = False
         self.gradient_evaluations = 0
 
     def __enter__(self) -> Self:
@@ -133,6 +134,7 @@ class Population:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._left = kind is not None
         for pool in self._pools.values():
             pool.shutdown(wait=True, cancel_futures=True)
         torch.set_num_threads(self._outer_threads)
@@ -193,11 +195,15 @@ class Population:
         with the gradient evaluations since it was last called, from any thread.
         """
         wanted, native = set(extract), self._native
-        left = {
-            id: max(m.epochs - b.epoch[id], 0) * b.group.epoch_steps for b in self._blocks for id, m in b.held.items()
-        }
+        left = {id: steps for block in self._blocks for id, steps in block.left.items()}
         self.gradient_evaluations += sum(left[id] * b.group.passes for b in self._blocks for id in b.held)
-        jobs = [self._submit(block.complete, rows, wanted, tick) for block in self._torch]
+
+        def going_on(evaluations: int) -> None:
+            if self._left:
+                raise CancelledError
+            tick(evaluations)
+
+        jobs = [self._submit(block.complete, rows, wanted, going_on) for block in self._torch]
         queue = Queue(
             [Job(_engine(b), id, left[id], rows.get(id), last=id not in wanted) for b in native for id in b.held]
         )
@@ -233,7 +239,9 @@ class Population:
         return self._pool(self._torch_threads).submit(call, *args)
 
     def _pool(self, threads: int) -> ThreadPoolExecutor:
-        return self._pools.setdefault(threads, ThreadPoolExecutor(threads))
+        if threads not in self._pools:
+            self._pools[threads] = ThreadPoolExecutor(threads)
+        return self._pools[threads]
 
     def _work(self, queue: Queue, tick: Callable[[int], None] = lambda _: None) -> None:
         """Let threads work on a queue of native members until it is empty."""

@@ -158,14 +158,6 @@ TAUTEN_EXPORT void tauten_words(uint64_t seed, uint32_t step, uint32_t site, int
         }
 }
 
-#ifdef TAUTEN_PROFILE
-// Ticks of this thread since the last call: outside of the library, other, products, optimizer, draws, normalization.
-TAUTEN_EXPORT void tauten_profile(int64_t* spent) {
-    ticking.enter(ticking.part);
-    for (int i = 0; i < PARTS; i++) spent[i] = std::exchange(ticking.spent[i], 0);
-}
-#endif
-
 // The same for a stack of members, (members, blocks, 4, rows): a word of one block for all rows lies together.
 TAUTEN_EXPORT void tauten_fill(
     const int64_t* seed, const int64_t* step, uint32_t site, int64_t members, int64_t rows, int64_t blocks, uint32_t* out
@@ -180,6 +172,14 @@ TAUTEN_EXPORT void tauten_fill(
             }
     }
 }
+
+#ifdef TAUTEN_PROFILE
+// Ticks of this thread since the last call: outside of the library, other, products, optimizer, draws, normalization.
+TAUTEN_EXPORT void tauten_profile(int64_t* spent) {
+    ticking.enter(ticking.part);
+    for (int i = 0; i < PARTS; i++) spent[i] = std::exchange(ticking.spent[i], 0);
+}
+#endif
 
 // GFLOP/s of this core over independent multiply-adds: what any product is measured against.
 TAUTEN_EXPORT double tauten_peak(double seconds, int bf16) {
