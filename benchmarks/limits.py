@@ -167,5 +167,6 @@ if __name__ == "__main__":
 
         library = profiled(Path(folder))
         interface.library = lambda: library
+        interface.opened.cache_clear()
         engines["native"] = {shape.name: native(shape, members, library) for shape in SHAPES.values()}
     save("throughput", "limits", {"members": members, "engines": engines})

@@ -35,6 +35,7 @@ def search(
     trials: int | None = None,
     out: str | Path | None = None,
     watch: Watcher = lambda _: None,
+    begun: float | None = None,
     **options: Any,
 ) -> Result:
     """Find the regularization recipe of a network on data, and prove it.
@@ -44,7 +45,8 @@ def search(
     is a function that builds your own `nn.Module`, or "file.py:function"; without it a residual MLP is used.
 
     Options: metric, sampler, techniques, grid, setting (a mapping, such as {"epochs": 30}), folds, holdout, seed,
-    threads. With `out`, the run is journaled there, can be resumed, and leaves its results.
+    threads, precision. With `out`, the run is journaled there, can be resumed, and leaves its results. `begun` is when
+    the budget began to run, by `time.monotonic()`; at the call where it isn't given.
 
     Errors: DataError, OptionError, RecipeError, ModelError, RunError; before anything is trained or written.
 
@@ -53,7 +55,7 @@ def search(
     >>> result.verdict in ("proved", "likely", "no evidence")
     True
     """
-    begun = time.monotonic()
+    begun = time.monotonic() if begun is None else begun
     table = table_of(X, y, target)
     chosen = make_options(budget=None if trials else budget or "5m", trials=trials, **options)
     source = str(X) if isinstance(X, str | Path) else None

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -68,6 +69,7 @@ def search(
     model: ModelFile = None,
 ) -> None:
     """Find the recipe for a network on data, and prove it."""
+    begun = time.monotonic()  # before the libraries are loaded
     from tauten.api import search as run
     from tauten.sampler import parse_grid
     from tauten.show import Live, engine_note, summary
@@ -96,6 +98,7 @@ def search(
             seed=seed,
             threads=threads,
             precision=precision,
+            begun=begun,
         )
     summary(Console(), result.evidence, folder, source)
 
