@@ -517,7 +517,7 @@ def test_bf16_has_the_same_bits_in_any_company():
 
 
 @pytest.fixture
-def foreign(monkeypatch):
+def foreign():
     """A technique that the library has no code for."""
 
     class Quiet(Technique, name="quiet"):
@@ -529,7 +529,7 @@ def foreign(monkeypatch):
             return {name: leaf * (1 - lead(self.share, leaf)) for name, leaf in g.items()}
 
     yield Quiet
-    monkeypatch.delitem(REGISTRY, "quiet")
+    REGISTRY.pop("quiet")
 
 
 def test_a_recipe_that_needs_more_than_the_library_has_trains_on_torch(foreign):
