@@ -4,13 +4,14 @@ A part is one file, `figures/NAME/PART.json`, and is written when it is finished
 with the parts that are missing.
 """
 
+import argparse
 import datetime
 import importlib.metadata
 import json
 import platform
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,19 @@ def machine() -> dict[str, Any]:
         "cores": cores(),
         "flags": [flag for flag in FLAGS if flags and flag in flags[1].split()],
     }
+
+
+def command(about: str | None, run: Callable[[str, bool], None], section: Callable[[], str], only: str) -> None:
+    """The command line of a benchmark in parts: `run`, perhaps only some or all again, or its text by `table`."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["run", "table"])
+    parser.add_argument("--only", default="", help=f"{only}, comma-separated")
+    parser.add_argument("--again", action="store_true", help="also those whose figures exist")
+    given = parser.parse_args()
+    if given.what == "run":
+        run(given.only, given.again)
+    else:
+        print(section())
 
 
 def save(name: str, part: str, figures: Mapping[str, Any], packages: Sequence[str] = PACKAGES) -> None:

@@ -7,7 +7,6 @@ A part is one axis. Every point of it is measured in a process of its own, whose
 before the members came, is theirs.
 """
 
-import argparse
 import math
 import multiprocessing
 import os
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import ours
-from record import cores, load, missing, save, sentence
+from record import command, cores, load, missing, save, sentence
 from shapes import BATCH, SHAPES
 
 NAME = "scaling"
@@ -263,12 +262,4 @@ def _answer(pipe: Any, call: Callable[[str, int], Any], axis: str, size: int) ->
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["run", "table"])
-    parser.add_argument("--only", default="", help="axes, comma-separated")
-    parser.add_argument("--again", action="store_true", help="also those whose figures exist")
-    given = parser.parse_args()
-    if given.what == "run":
-        run(given.only, given.again)
-    else:
-        print(section())
+    command(__doc__, run, section, "axes")

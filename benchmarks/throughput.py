@@ -7,7 +7,6 @@ A part is one network with one number of members; in it all contenders take turn
 a second), so that its ratios come from one run. Close other programs first.
 """
 
-import argparse
 import importlib.util
 import os
 import statistics
@@ -19,7 +18,7 @@ import ours
 import peers
 import variants
 from pace import Contender, interleaved
-from record import FIGURES, cores, load, missing, save, sentence
+from record import FIGURES, command, cores, load, missing, save, sentence
 from shapes import BATCH, DROPOUT, ROWS, SHAPES, SMOOTHING, Shape
 
 NAME = "throughput"
@@ -183,12 +182,4 @@ def _machine_rates() -> tuple[str, ...]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["run", "table"])
-    parser.add_argument("--only", default="", help="parts whose names hold one of these, comma-separated")
-    parser.add_argument("--again", action="store_true", help="also those whose figures exist")
-    given = parser.parse_args()
-    if given.what == "run":
-        run(given.only, given.again)
-    else:
-        print(section())
+    command(__doc__, run, section, "parts whose names hold one of these")

@@ -123,6 +123,9 @@ def test_compiled_words_are_those_of_torch():
         assert torch.equal(compiled_words(*asked), torch_words(*asked))
     alone = (seed[3], step[3], 5, 4, 2)
     assert torch.equal(compiled_words(*alone), torch_words(*alone))
+    assert torch.equal(compiled_words(seed, step.int(), 5, 4, 2), torch_words(seed, step, 5, 4, 2))
+    with pytest.raises(RuntimeError, match="shape"):  # never beyond the end of what was given
+        compiled_words(seed, step[:2], 5, 4, 2)
 
 
 def test_mapped_draws_are_those_of_a_stack():

@@ -43,6 +43,10 @@ def test_with_one_split_the_stopping_part_decides_and_the_score_does_not():
     assert trial.duration() == 3
 
 
+def test_a_fold_that_is_alone_is_scored_at_its_last_epoch_not_at_its_minimum():
+    assert Trial(0, "recipes", STOPPING, scores={0: [3.0, 1.0, 2.0]}).score([0]) == 2.0
+
+
 def test_a_sick_fold_makes_the_trial_infinitely_bad():
     assert Trial(0, "recipes", Recipe(), scores={0: [1.0], 1: [math.nan]}).score([0, 1]) == math.inf
 

@@ -72,7 +72,8 @@ def torch_words(seed: Tensor, step: Tensor, site: int, rows: int, blocks: int) -
 
 def compiled_words(seed: Tensor, step: Tensor, site: int, rows: int, blocks: int) -> Tensor:
     """`torch_words` by the native library, to the bit and some ten times as fast; ordinary tensors on the CPU only."""
-    seed, step = seed.contiguous(), step.contiguous()
+    # The library reads plain memory: as many steps as seeds, and both of 64 bits.
+    seed, step = (part.to(torch.int64).reshape(seed.shape).contiguous() for part in (seed, step))
     words = torch.empty((*seed.shape, blocks, 4, rows), dtype=torch.int32)
     interface().tauten_fill(seed.data_ptr(), step.data_ptr(), site, seed.numel(), rows, blocks, words.data_ptr())
     return words

@@ -124,7 +124,7 @@ class Population:
         self._pools: dict[int, ThreadPoolExecutor] = {}
         self._torch_threads = threads
         self._outer_threads = torch.get_num_threads()
-        self._left = False
+        self._cut_off = False
         self.gradient_evaluations = 0
 
     def __enter__(self) -> Self:
@@ -134,7 +134,7 @@ class Population:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._left = kind is not None
+        self._cut_off = kind is not None
         for pool in self._pools.values():
             pool.shutdown(wait=True, cancel_futures=True)
         torch.set_num_threads(self._outer_threads)
@@ -199,7 +199,7 @@ class Population:
         self.gradient_evaluations += sum(left[id] * b.group.passes for b in self._blocks for id in b.held)
 
         def going_on(evaluations: int) -> None:
-            if self._left:
+            if self._cut_off:
                 raise CancelledError
             tick(evaluations)
 

@@ -30,7 +30,10 @@ class Trial:
     until: int = 0
 
     def score(self, folds: Iterable[int]) -> float:
-        """Mean over folds, each at the epoch that the other folds (or the stopping part) choose; inf where sick."""
+        """Mean over folds, each at the epoch that the other folds (or the stopping part) choose; inf where sick.
+
+        A fold that is alone so far is scored at its last epoch: its own minimum would be a leak.
+        """
         values = [self.scores[f][self._epoch(f) - 1] for f in folds]
         return fmean(values) if all(map(math.isfinite, values)) else math.inf
 
@@ -54,7 +57,8 @@ class Trial:
             return len(self.scores[fold])
         reached = len(self.scores[fold])
         others = [c[:reached] for f, c in self._watched.items() if f != fold or self.stops]
-        return self._stop([c for c in others if len(c) == reached]).best_epoch
+        curves = [c for c in others if len(c) == reached]
+        return self._stop(curves).best_epoch if curves else reached
 
     def _stop(self, curves: Sequence[Sequence[float]]) -> Stop:
         rule = self._rule

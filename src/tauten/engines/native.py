@@ -59,7 +59,7 @@ class Queue:
             own.member, own.data = job.engine.handle(job.member), ctypes.pointer(job.engine.data(job.member))
             own.steps, own.last = job.steps, job.last
             if job.rows is not None:
-                rows, out = job.rows.contiguous(), torch.empty(len(job.rows), job.engine.outputs)
+                rows, out = job.rows.to(torch.int64).contiguous(), torch.empty(len(job.rows), job.engine.outputs)
                 own.rows, own.n, own.out = rows.data_ptr(), len(rows), out.data_ptr()
                 self.outputs[job.member] = out
                 self._rows.append(rows)
@@ -156,8 +156,10 @@ class NativeEngine:
         """Where a member's rows lie."""
         source = self._held[member].source
         if source not in self._sources:
+            # The library reads plain memory, so what torch would see for itself is seen to here.
             inputs, targets, rows = self._data.inputs, self._data.targets, self._data.train_rows[source]
             assert all(tensor.is_contiguous() for tensor in (inputs, targets, rows))
+            assert (inputs.dtype, targets.dtype, rows.dtype) == (torch.float32, torch.float32, torch.int64)
             first_input, first_target = int(self._data.input_offset[source]), int(self._data.target_offset[source])
             self._sources[source] = Data(
                 inputs[first_input:].data_ptr(), targets[first_target:].data_ptr(), rows.data_ptr(), len(rows)
