@@ -8,6 +8,7 @@ from torch import Tensor
 
 from tauten.data import Layout, Preprocessor, Table, TargetScale
 from tauten.draws import derive_seed
+from tauten.errors import DataError
 from tauten.member import Source, one_hot
 from tauten.metrics import Metric
 from tauten.split import SelectionPlan, Split, folds, one_split
@@ -42,9 +43,9 @@ class Development:
     layout: Layout
 
     @classmethod
-    def of(cls, table: Table, plan: SelectionPlan) -> "Development":
+    def of(cls, table: Table, plan: SelectionPlan, numeric: str = "plain") -> "Development":
         """The layout (columns and categories) is taken from these rows; statistics come from each fold's own."""
-        return cls(table, plan, Layout.of(table.frame))
+        return cls(table, plan, Layout.of(table.frame, numeric))
 
     def partition(self, *name: object) -> tuple[Split, ...]:
         """The splits of a name: k folds, or the one split of a large table. Unlike names give fresh ones."""
@@ -67,6 +68,14 @@ class Development:
         """All development rows as training rows."""
         everything, none = np.arange(len(self.table.y)), np.arange(0)
         return self.fold(Split(everything, none, None))
+
+
+def one_target(table: Table) -> None:
+    """DataError where a table asks for more than one output a row: several targets, or labels that exclude nobody."""
+    if table.y.ndim > 1:
+        raise DataError(
+            f"{table.name} has {len(table.targets)} targets ({table.target}): expected one, so name the one to learn"
+        )
 
 
 def encode(table: Table, scale: TargetScale | None) -> Tensor:

@@ -15,7 +15,7 @@ from tauten.data import Table
 from tauten.draws import derive_seed
 from tauten.evidence import grade
 from tauten.finals import Finals, Scores, shown_difference, shown_interval
-from tauten.folds import Development
+from tauten.folds import Development, one_target
 from tauten.member import Member
 from tauten.metrics import METRICS, Metric, metric
 from tauten.model import Model
@@ -85,10 +85,11 @@ def measure(
 ) -> Measured:
     """Measure recipes on a table; with `deliver` also train a model of each on all rows."""
     journal = Unrecorded()
+    one_target(table)
     main = metric(options.metric, table.task)
     metrics = [main, *(m for m in METRICS.values() if m.task == table.task and m is not main)]
     plan = selection_plan(table.y, table.task, options.folds, table.classes)
-    development = Development.of(table, plan)
+    development = Development.of(table, plan, options.numeric)
     whole = development.whole()
     builder = Builder(whole.source, module, precision=options.precision)
     watch(Phase("durations", journal.seconds_used))

@@ -15,6 +15,8 @@ STEPS = 300
 """Optimizer steps of a full training, unless epochs are given."""
 PRECISIONS = ("auto", "fp32", "bf16")
 """Of matrix products in training; auto is bf16 where the processor has it, which keeps the ranking of recipes."""
+NUMERIC = ("plain", "piecewise")
+"""How numbers enter the network: one scaled input each, or piecewise-linear over quantile bins."""
 BUDGET = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h)?")
 
 
@@ -23,6 +25,7 @@ class Options:
     """Options of a search. `setting` holds what the person has fixed; the rest of the setting is tuned or filled in.
 
     `budget` in seconds or `trials` (recipes in the race) bound it; trials make it reproducible to the bit.
+    `categorical` and `drop` name columns: to be read as labels, to be left out.
     """
 
     budget: float | None = None
@@ -37,6 +40,9 @@ class Options:
     seed: int = 0
     threads: int = 1
     precision: str = "auto"
+    categorical: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    numeric: str = "plain"
 
     def __post_init__(self) -> None:
         if (self.budget is None) == (self.trials is None):
@@ -49,6 +55,8 @@ class Options:
             raise OptionError(f"threads is {self.threads}; it must be 1 or more, or auto.")
         if self.precision not in PRECISIONS:
             raise OptionError(f"precision is {self.precision!r}; it must be one of {', '.join(PRECISIONS)}.")
+        if self.numeric not in NUMERIC:
+            raise OptionError(f"numeric is {self.numeric!r}; it must be one of {', '.join(NUMERIC)}.")
         for name in self.techniques or ():
             technique(name)
         Setting.from_dict(self.setting)
@@ -89,7 +97,8 @@ class Options:
         """From a journal's header."""
         grid = {k: tuple(v) for k, v in stored["grid"].items()}
         chosen = None if stored["techniques"] is None else tuple(stored["techniques"])
-        return cls(**{**stored, "grid": grid, "techniques": chosen})
+        columns = {name: tuple(stored.get(name, ())) for name in ("categorical", "drop")}
+        return cls(**{**stored, **columns, "grid": grid, "techniques": chosen})
 
 
 def parse_budget(text: str | float) -> float:

@@ -18,7 +18,7 @@ from tauten.data import Table
 from tauten.draws import derive_seed
 from tauten.evidence import Agreement, Choice, Difference, Ingredient, Verdict, holdout_agrees, too_small, verdict
 from tauten.finals import Finals, Plan, Scores, shown_difference
-from tauten.folds import Development, Fold, encode
+from tauten.folds import Development, Fold, encode, one_target
 from tauten.member import Delivered, Member
 from tauten.metrics import METRICS, Metric, metric
 from tauten.model import Model
@@ -107,11 +107,13 @@ def prepare(
     `begun` is when the search began, as `time.monotonic()` tells it, where that was before.
     """
     begun = time.monotonic() if begun is None else begun
+    one_target(table)
     main = metric(options.metric, table.task)
     metrics = (main, *(m for m in METRICS.values() if m.task == table.task and m is not main))
     rows, held = holdout(table.row_hashes(), table.y, table.task, options.holdout)
     dev = table.take(rows)
-    development = Development.of(dev, selection_plan(dev.y, dev.task, options.folds, dev.classes))
+    plan = selection_plan(dev.y, dev.task, options.folds, dev.classes)
+    development = Development.of(dev, plan, options.numeric)
     whole = development.whole()
     builder = Builder(whole.source, module, precision=options.precision)
     contest = Contest(options, development, builder, main)

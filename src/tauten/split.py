@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from tauten.errors import DataError, OptionError, RunError
 
-Task = Literal["classification", "regression"]
+Task = Literal["classification", "multilabel", "regression"]
 Rows = npt.NDArray[np.int64]
 
 MAX_HOLDOUT = 0.5

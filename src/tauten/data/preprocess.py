@@ -48,7 +48,7 @@ class Layout:
     columns: tuple[ColumnLayout, ...]
 
     @classmethod
-    def of(cls, frame: pd.DataFrame) -> "Layout":
+    def of(cls, frame: pd.DataFrame, numeric: str = "plain") -> "Layout":
         """The layout of the development rows: a category column lists its 50 most frequent labels, ties by alphabet.
 
         >>> Layout.of(pd.DataFrame({"age": [30.0, None], "town": ["Ghent", "Bonn"]})).width

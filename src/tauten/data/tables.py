@@ -8,7 +8,7 @@ import io
 import json
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -19,7 +19,7 @@ import pandas as pd
 from tauten.data.columns import column_bytes, counted, kind, labels, listed, mix, numbers, usable, value_hashes
 from tauten.errors import DataError, OptionError
 
-Task = Literal["classification", "regression"]
+Task = Literal["classification", "multilabel", "regression"]
 
 BUNDLED: dict[str, Task] = {
     "breast_cancer": "classification",
@@ -33,15 +33,26 @@ MAX_GUESSED_CLASSES = 20
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Features, target and task. Number columns are float64, category columns objects (`str`, None where missing)."""
+    """Features, targets and task. Number columns are float64, category columns objects (`str`, None where missing).
+
+    `y` holds class codes (n,) int64 in classification, 0 and 1 (n, K) float64 in multilabel, and numbers float64 in
+    regression: (n,), or (n, K) for several targets. `classes` is empty but in classification. `weights` (n,) float64
+    says how much each row counts, None where all count alike.
+    """
 
     name: str
     frame: pd.DataFrame
     y: npt.NDArray[Any]
     task: Task
     classes: tuple[str, ...]
-    target: str
+    targets: tuple[str, ...]
     warnings: tuple[str, ...]
+    weights: npt.NDArray[np.float64] | None = None
+
+    @property
+    def target(self) -> str:
+        """The names of the targets, joined by commas."""
+        return ",".join(self.targets)
 
     def content_hash(self) -> str:
         """SHA-256 (hex) of features and target, in their order; the same in every process."""
@@ -63,7 +74,8 @@ class Table:
         """The table of these rows, in this order; it keeps all classes, also those that no row is left of."""
         chosen = np.asarray(rows)
         frame = self.frame.iloc[chosen].reset_index(drop=True)
-        return Table(self.name, frame, self.y[chosen], self.task, self.classes, self.target, self.warnings)
+        weights = None if self.weights is None else self.weights[chosen]
+        return replace(self, frame=frame, y=self.y[chosen], weights=weights)
 
 
 def load(source: str | Path, target: str | None = None, task: str | None = None) -> Table:
@@ -156,7 +168,7 @@ def _table(name: str, frame: pd.DataFrame, column: "pd.Series[Any]", task: str |
     features = usable(frame, warnings)
     if not features.shape[1]:
         raise DataError(f"{name} has no feature column left ({'; '.join(warnings)}): add a column that varies")
-    return Table(name, features, y, decided, classes, str(column.name), tuple(warnings))
+    return Table(name, features, y, decided, classes, (str(column.name),), tuple(warnings))
 
 
 def _encode(
