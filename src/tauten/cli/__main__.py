@@ -1,0 +1,5 @@
+"""`python -m tauten.cli`."""
+
+from tauten.cli import main
+
+main()
