@@ -44,7 +44,7 @@ plots report
 result measure
 show
 api
-experiments
+experiments biasvariance
 cli attach estimators lightning huggingface ray testing
 """
 LEVELS = {word: i for i, line in enumerate(LAYERS.strip().splitlines()) for word in line.split()}

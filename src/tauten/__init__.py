@@ -9,23 +9,26 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tauten.api import compare, resume, search
+    from tauten.biasvariance import BiasVariance, bias_variance
     from tauten.recipe import Recipe
     from tauten.result import Result
     from tauten.setting import Setting
     from tauten.technique import Technique
 
 _HOMES = {
+    "BiasVariance": "biasvariance",
     "Recipe": "recipe",
     "Result": "result",
     "Setting": "setting",
     "Technique": "technique",
+    "bias_variance": "biasvariance",
     "compare": "api",
     "resume": "api",
     "search": "api",
 }
 
 __all__ = [
-    "Recipe", "Result", "Setting", "Technique", "compare", "resume", "search",
+    "BiasVariance", "Recipe", "Result", "Setting", "Technique", "bias_variance", "compare", "resume", "search",
 ]  # fmt: skip
 
 

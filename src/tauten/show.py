@@ -28,6 +28,7 @@ PHASES = {
     "ablation": "ablation: each ingredient left out, and alone",
     "training": "training every arm on all development rows",
     "holdout": "opening the holdout, once",
+    "resamples": "training on resamples",
     "durations": "early stopping chooses its epoch",
     "folds": "training on folds",
 }

@@ -6,6 +6,7 @@ import typer
 from rich.console import Console
 
 from tauten.cli.catalogue import experiment, techniques
+from tauten.cli.decomposing import bias_variance
 from tauten.cli.measuring import compare, train
 from tauten.cli.searching import resume, search
 from tauten.errors import UsageError
@@ -16,7 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Finds, applies and proves the regularization of a neural network.",
 )
-for _command in (search, resume, train, compare, techniques, experiment):
+for _command in (search, resume, train, compare, bias_variance, techniques, experiment):
     app.command()(_command)
 
 

@@ -1,0 +1,166 @@
+"""What a technique does to bias and variance, measured: members trained on resamples, one recipe for each strength."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tauten.api import Build, load_builder, make_options, table_of
+from tauten.biasvariance.resamples import Outputs, Scored, halves, redrawn
+from tauten.biasvariance.strengths import Strength, strength_of
+from tauten.errors import OptionError, RecipeError
+from tauten.evidence.bias_variance import Decomposition, cross_entropy, squared_error
+from tauten.recipe import Recipe
+from tauten.result import versions
+from tauten.searching import Watcher
+from tauten.setting import Setting
+
+Floats = npt.NDArray[np.float64]
+SCHEMA = "tauten.bias-variance/1"
+FEWEST = 3
+"""Models a row that a variance with an interval needs at least."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class BiasVariance:
+    """Decompositions by loss ("squared error"; or "log loss" and "Brier score") of each value of one hyperparameter.
+
+    An entry is None where a training diverged.
+    """
+
+    strength: Strength
+    losses: Mapping[str, tuple[Decomposition | None, ...]]
+    setting: Setting
+    resampling: str
+    rows_trained: int
+    seed: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Every figure as plain values."""
+        return {
+            "schema": SCHEMA,
+            "hyperparameter": self.strength.name,
+            "setting": self.setting.to_dict(),
+            "resampling": self.resampling,
+            "rows_trained": self.rows_trained,
+            "seed": self.seed,
+            "losses": {
+                loss: [
+                    {"value": value, **(found.to_json() if found else {"diverged": True})}
+                    for value, found in zip(self.strength.values, own, strict=True)
+                ]
+                for loss, own in self.losses.items()
+            },
+            "versions": versions(),
+        }
+
+    def table(self) -> str:
+        """The figures as Markdown: one table of the first loss (the others are in the JSON), and how to read it."""
+        from tauten.biasvariance.page import table
+
+        return table(self)
+
+    def save(self, folder: str | Path) -> None:
+        """Write bias-variance.json, bias-variance.png and report.html into a folder."""
+        from tauten.biasvariance.page import draw, html
+
+        path = Path(folder)
+        path.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(self.to_json(), indent=1, allow_nan=False) + "\n"
+        (path / "bias-variance.json").write_text(text, encoding="utf-8")
+        draw(path / "bias-variance.png", self)
+        (path / "report.html").write_text(html(self, path / "bias-variance.png"), encoding="utf-8")
+
+
+def bias_variance(
+    X: Any,
+    y: Any = None,
+    *,
+    technique: str,
+    values: str | Sequence[float],
+    replicates: int = 20,
+    truth: Callable[[Floats], Any] | None = None,
+    noise: float | Callable[[Floats], Any] | None = None,
+    test: Any = None,
+    target: str | None = None,
+    model: Build | str | None = None,
+    setting: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    threads: str | int = "auto",
+    precision: str = "fp32",
+    watch: Watcher = lambda _: None,
+) -> BiasVariance:
+    """Measure variance and bias + noise against the strength of one technique, everything else plain.
+
+    `technique` is a name, or NAME.KEY where it has several numbers. `values` are numbers, or "FROM:TO:COUNT", spaced
+    evenly, or by equal factors where the hyperparameter is declared so and FROM is above 0.
+
+    **Real data**: X and y, a file or bundled data as for `search`. Each of `replicates` partitions cuts the rows at
+    random (stratified) into halves without replacement; a network is trained on either and predicts the other, so every
+    row has `replicates` predictions by networks that did not see it. Halves rather than bootstrap samples: a copied row
+    weighs double, can be memorized twice as easily, and would itself change what regularization does (Kohavi & Wolpert
+    1996, ICML: 275-283, train on halves for like reasons). Halves of different partitions share half of their rows, so
+    the data's part of the variance is about half of that between independent training sets of n / 2 rows; the rest of
+    it stands under bias. With one label for each x, bias and noise can't be told apart.
+
+    **Known truth**: `truth(X)` gives E[y | x] (n,), and `noise`, a number or a function of X, the standard deviation of
+    normal noise; or class probabilities (n, K), without `noise`. X (n, d) stays as it is, each replicate draws its
+    labels anew, and the networks are scored on `test` (X itself by default): bias, variance and noise apart. The
+    variance is that over labels and seeds for these inputs.
+
+    In both, start weights and batch order differ from replicate to replicate and are part of the variance; each
+    replicate has the same rows and seeds at all strengths. Members are trained for the full epochs of `setting`.
+
+    Errors: OptionError, RecipeError, DataError, ModelError, before anything is trained.
+
+    >>> found = bias_variance("wine", technique="dropout", values=[0, 0.5], replicates=3, setting={"epochs": 2})
+    >>> [loss for loss in found.losses]
+    ['log loss', 'Brier score']
+    """
+    if replicates < FEWEST:
+        raise OptionError(f"replicates is {replicates}; a variance needs at least {FEWEST}, 20 tell more.")
+    strength = strength_of(technique, values)
+    options = make_options(trials=3, setting=setting, seed=seed, threads=threads, precision=precision)
+    build = load_builder(model)
+
+    def recipes(task: str, rows: int) -> list[Recipe]:
+        if task not in strength.kind.tasks:
+            raise RecipeError(f"{strength.kind.name} is for {' and '.join(strength.kind.tasks)}, and this is {task}.")
+        return strength.recipes(options.setting_for(rows))
+
+    if truth is None:
+        if noise is not None or test is not None:
+            given = "noise" if noise is not None else "test"
+            raise OptionError(f"{given} was given without truth; pass truth=, a function of X, or leave {given} out.")
+        table = table_of(X, y, target)
+        scored = halves(table, recipes, build, replicates, options, watch)
+    else:
+        if y is not None or target is not None:
+            raise OptionError("y or target was given beside truth, which draws the labels itself; leave it out.")
+        scored = redrawn(X, truth, noise, test, recipes, build, replicates, options, watch)
+    losses = [_losses(own, scored) for own in scored.outputs]
+    return BiasVariance(
+        strength,
+        {name: tuple(own[name] for own in losses) for name in losses[0]},
+        scored.recipes[0].setting,
+        scored.resampling,
+        scored.rows_trained,
+        seed,
+    )
+
+
+def _losses(outputs: Outputs, scored: Scored) -> dict[str, Decomposition | None]:
+    """Every loss that suits the task; outputs (M, n, K) are log-probabilities, or numbers in the target's unit."""
+    well = bool(np.isfinite(outputs).all())
+    if scored.task == "regression":
+        return {"squared error": squared_error(outputs, scored.targets, noise=scored.noise) if well else None}
+    q = scored.targets
+    noise = float((q * (1 - q)).sum(-1).mean()) if scored.truth else None
+    return {
+        "log loss": cross_entropy(outputs, q, truth=scored.truth) if well else None,
+        "Brier score": squared_error(np.exp(outputs), q, noise=noise) if well else None,
+    }
