@@ -25,8 +25,10 @@ draws hooks
 technique
 techniques setting
 recipe
+strata
+bundles timeline
 data split
-member metrics
+member metrics influence
 optim
 nets
 cores
