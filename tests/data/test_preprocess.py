@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.impute import SimpleImputer
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, RobustScaler, StandardScaler
 
-from tauten.data import Layout, Preprocessor, TargetScale, load
+from tauten.data import Layout, Preprocessor, TargetScale, from_arrays, load
 from tauten.errors import DataError
 
 
 def clipped(z):
-    return z / np.sqrt(1 + (z / 10) ** 2)
+    return z / np.sqrt(1 + (z / 3) ** 2)
 
 
 def fitted(frame: pd.DataFrame) -> Preprocessor:
@@ -37,9 +37,10 @@ def test_numbers_agree_with_scikit_learn():
     X = load("breast_cancer").frame
     X = X.mask(np.random.default_rng(0).random(X.shape) < 0.1)
     train, rest = X[:400], X[400:]
-    scaler = StandardScaler()
+    scaler = RobustScaler()
     imputer = SimpleImputer(strategy="median", add_indicator=False)
-    scaler.fit(imputer.fit_transform(train))
+    scaler.fit(train.to_numpy())
+    imputer.fit(train)
     wanted = clipped(scaler.transform(imputer.transform(rest)))
 
     layout = Layout.of(X)
@@ -57,13 +58,13 @@ def test_categories_agree_with_scikit_learn(mixed):
 
 def test_mixed_table_by_hand(mixed):
     out = fitted(mixed).transform(mixed)
-    # median of age 40, so mean 280 / 6; member: mean 1/2, deviation 1/2; then Bonn, Ghent, Oslo, missing
+    # age: median 40, quartiles 30 and 50; member: median 1/2, quartiles 0 and 1; then Bonn, Ghent, Oslo, missing
     age = np.array([20, 30, 40, 50, 100, 40.0])
     wanted = np.column_stack(
         [
-            clipped((age - 280 / 6) / np.sqrt(np.mean((age - 280 / 6) ** 2))),
+            clipped((age - 40) / 20),
             [0, 0, 1, 0, 0, 0],
-            clipped(np.array([1, -1, 1, 1, -1, -1])),
+            clipped(np.array([0.5, -0.5, 0.5, 0.5, -0.5, -0.5])),
             [0, 1, 0, 0, 0, 1],
             [1, 0, 0, 1, 0, 0],
             [0, 0, 0, 0, 1, 0],
@@ -82,20 +83,21 @@ def test_a_fold_learns_from_its_training_rows_alone(mixed):
     out = fold.transform(mixed)
     assert out.shape == (6, layout.width)
     assert out[4, 3:].tolist() == [0, 0, 0, 0], "Oslo is unknown in this fold"
-    assert out[2].tolist() == pytest.approx([0, 0, clipped(1), 0, 0, 0, 0]), "and so is missingness"
+    assert out[2].tolist() == pytest.approx([0, 0, clipped(0.5), 0, 0, 0, 0]), "and so is missingness"
 
 
 def test_rare_categories_share_a_column():
-    towns = [f"t{i:02}" for i in range(53) for _ in range(60 - i)]
+    towns = [f"t{i:02}" for i in range(67) for _ in range(80 - i)]
     frame = pd.DataFrame({"town": towns})
     layout = Layout.of(frame)
-    assert layout.width == 51
-    assert layout.columns[0].categories == tuple(f"t{i:02}" for i in range(50))
-    out = Preprocessor.fit(frame[frame.town != "t52"], layout).transform(
-        pd.DataFrame({"town": ["t49", "t50", "t51", "t52", "new"]})
-    )
-    assert out.sum(axis=1).tolist() == [1, 1, 1, 0, 0]
-    assert np.flatnonzero(out.sum(axis=0)).tolist() == [49, 50]
+    assert layout.width == 65
+    assert layout.columns[0].categories == tuple(f"t{i:02}" for i in range(64))
+    asked = pd.DataFrame({"town": ["t63", "t64", "t65", "t66", "new", None]})
+    out = Preprocessor.fit(frame[frame.town != "t66"], layout).transform(asked)
+    assert out.sum(axis=1).tolist() == [1, 1, 1, 1, 1, 0]
+    assert out[1:5, 64].tolist() == [1, 1, 1, 1], "what is new is rare"
+    frequent = Preprocessor.fit(frame[frame.town < "t64"], layout)
+    assert frequent.transform(asked).sum(axis=1).tolist() == [1, 0, 0, 0, 0, 0], "training saw no rare label"
 
 
 def test_prediction_time_takes_what_it_can(mixed):
@@ -133,7 +135,7 @@ def test_what_does_not_fit_is_refused(mixed):
         preprocessor.transform(mixed.astype({"age": object}).replace({"age": {30.0: "old"}}))
     with pytest.raises(DataError, match="column 'age' holds 1 infinite value, first in data row 1,"):
         preprocessor.transform(mixed.replace({"age": {20.0: np.inf}}))
-    with pytest.raises(DataError, match=r"column 'town' holds datetime64.* values where labels were expected"):
+    with pytest.raises(DataError, match=r"column 'town' holds dates where labels were expected"):
         preprocessor.transform(mixed.assign(town=pd.to_datetime(["2020-01-01"] * 6)))
     for broken in ({}, {"columns": [{}]}, {"columns": [{"layout": {"kind": "number"}, "learnt": {}}]}, {"columns": 3}):
         with pytest.raises(DataError, match="the stored preprocessing can't be read"):
@@ -147,14 +149,15 @@ EXTREME = [1e308, -1e308, 5e-324, 1e18, 0.1]
     st.lists(st.floats(allow_infinity=False, width=64) | st.sampled_from(EXTREME), min_size=1, max_size=12),
     st.lists(st.sampled_from([*"abcü", None]), min_size=12, max_size=12),
     st.integers(0, 12),
+    st.sampled_from(["plain", "piecewise"]),
 )
 @settings(deadline=None, max_examples=150, derandomize=True)
-def test_output_is_finite_and_the_round_trip_exact(values, towns, cut):
+def test_output_is_finite_and_the_round_trip_exact(values, towns, cut, numeric):
     frame = pd.DataFrame({"v": values, "t": pd.Series(towns[: len(values)], dtype=object)})
-    preprocessor = Preprocessor.fit(frame[:cut], Layout.of(frame))
+    preprocessor = Preprocessor.fit(frame[:cut], Layout.of(frame, numeric))
     out = preprocessor.transform(frame)
     assert np.isfinite(out).all()
-    assert np.abs(out).max(initial=0) <= 10
+    assert np.abs(out).max(initial=0) <= 3
     again = Preprocessor.from_json(json.loads(json.dumps(preprocessor.to_json(), allow_nan=False)))
     assert again == preprocessor
     assert again.transform(frame).tobytes() == out.tobytes()
@@ -166,6 +169,68 @@ def test_a_row_transforms_alone_as_among_others():
     together = preprocessor.transform(frame)
     alone = np.vstack([preprocessor.transform(frame[i : i + 1]) for i in range(len(frame))])
     np.testing.assert_array_equal(alone, together)
+
+
+def piecewise_by_hand(x, edges):
+    """Equation 1 of Gorishniy et al. 2022: bin t is 0 below b[t-1], 1 above b[t], linear between; the ends go on."""
+    bins = len(edges) - 1
+    out = np.zeros(bins)
+    for t in range(bins):
+        share = (x - edges[t]) / (edges[t + 1] - edges[t])
+        if x < edges[t] and t > 0:
+            out[t] = 0
+        elif x >= edges[t + 1] and t < bins - 1:
+            out[t] = 1
+        else:
+            out[t] = min(max(share, -1), 2)
+    return out
+
+
+def test_piecewise_linear_encoding_by_hand():
+    X = load("breast_cancer").frame[["mean area"]]
+    train, layout = X[:400], Layout.of(X, "piecewise")
+    assert layout.width == 16
+    edges = np.quantile(train["mean area"], np.arange(17) / 16)
+    asked = pd.DataFrame({"mean area": [*X["mean area"][400:], -1e6, 1e6, edges[0], edges[5], edges[-1]]})
+    wanted = np.array([piecewise_by_hand(x, edges) for x in asked["mean area"]])
+    np.testing.assert_allclose(Preprocessor.fit(train, layout).transform(asked), wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_piecewise_has_no_more_bins_than_values_and_keeps_its_width_in_every_fold():
+    frame = pd.DataFrame({"few": [0.0, 1, 1, 3, None], "yes": [0.0, 1, 0, 1, 0]})
+    layout = Layout.of(frame, "piecewise")
+    assert [column.width for column in layout.columns] == [3, 1]
+    everything = Preprocessor.fit(frame, layout).transform(frame)
+    # few: quantiles 0, 1, 3; the missing one stands at the median 1
+    assert everything.tolist() == [[0, 0, 0, 0], [1, 0, 0, 1], [1, 0, 0, 0], [1, 1, 0, 1], [1, 0, 1, 0]]
+    fold = Preprocessor.fit(frame[1:3], layout)
+    assert fold.transform(frame)[:, :3].tolist() == [[0, 0, 0]] * 5, "one value and none missing: nothing to tell apart"
+
+
+def test_equal_quartiles_are_scaled_by_the_extremes():
+    mostly_zero = pd.DataFrame({"count": [0.0] * 9 + [8.0]})
+    out = fitted(mostly_zero).transform(mostly_zero)
+    np.testing.assert_allclose(out[:, 0], [0] * 9 + [clipped(2)], rtol=1e-6)
+
+
+def test_dates_are_days_in_whatever_form_they_come():
+    frame = load_dates(["2024-01-01", "2024-01-03", "2024-01-05", None] * 3)
+    preprocessor = fitted(frame)
+    wanted = preprocessor.transform(frame)
+    np.testing.assert_allclose(wanted[:3, 0], clipped(np.array([-0.5, 0, 0.5])), rtol=1e-6)
+    assert wanted[3].tolist() == [0, 1]
+    for form in (["01.01.2024", "03.01.2024", "5.1.2024", None], ["2024/01/01", "2024/01/03", "2024/01/05", "?"]):
+        np.testing.assert_array_equal(preprocessor.transform(pd.DataFrame({"day": form * 3})), wanted)
+    with pytest.raises(DataError, match="column 'day' holds '1/3/2024' in data row 2 where dates were expected"):
+        preprocessor.transform(pd.DataFrame({"day": ["2024-01-01", "1/3/2024"]}))
+    with pytest.raises(DataError, match="column 'day' holds 3 in data row 1 where dates were expected"):
+        preprocessor.transform(pd.DataFrame({"day": [3, 4]}))
+    with pytest.raises(DataError, match="holds dates written in several ways"):
+        preprocessor.transform(pd.DataFrame({"day": ["2024-01-01", "31.01.2024"]}))
+
+
+def load_dates(values):
+    return from_arrays(pd.DataFrame({"day": values}), [0, 1, 1] * 4).frame
 
 
 @pytest.mark.parametrize("value", [0.1, 1 / 3, 1e300, 0.0])

@@ -111,15 +111,18 @@ def test_columns_that_carry_nothing_are_dropped():
             "lists": [[i] for i in range(n)],
             "partly": [1.0] * (n - 1) + [None],
             "town": pd.Categorical(["Ghent", "Bonn"] * (n // 2)),
+            "height": np.linspace(150, 190, n),
         }
     )
-    table = from_arrays(frame, [0, 1] * (n // 2))
-    assert list(table.frame) == ["partly", "town"]
+    table = from_arrays(frame, [0, 0, 1] * (n // 3))
+    assert list(table.frame) == ["born", "partly", "town", "height"]
     assert table.warnings == (
         "dropped 1 column without any value: 'empty'",
         "dropped 1 column with the same value in every row: 'same'",
-        "dropped 1 column of free text or identifiers (text is not supported yet): 'name'",
-        "dropped 2 columns of dates or other values that are neither numbers nor labels: 'born', 'lists'",
+        "dropped 1 column of names or identifiers, another in nearly every row (to keep one, name it as categorical): "
+        "'name'",
+        "dropped 1 column of values that are neither numbers, labels nor dates: 'lists'",
+        "read 1 column of dates as days: 'born'",
     )
 
 
@@ -252,7 +255,7 @@ TWELVE = "".join(f"{i},{i % 2}\n" for i in range(12))
         ("a,target\n1,0\n2,1,7\n" + TWELVE, "has 3 values in line 3: expected 2"),
         ("a,target\n1,0\n2\n" + TWELVE, "has 1 value in line 3: expected 2"),
         ('a,target\n"1,0\n' + TWELVE, "has 1 value in line 14: expected 2"),
-        ("a;target\n" + TWELVE.replace(",", ";"), "separates its columns by ';': expected commas"),
+        ("a;target\n" + TWELVE.replace(",", ";"), "separates its columns by ';': expected ',' in a .csv"),
         ("a,target\n" + TWELVE + "inf,0\n1,1\n-inf,1\n", "column 'a' holds 2 infinite values, first in data row 13,"),
         ("a,target\n" + TWELVE + "5,\n6,NA\n", "target 'target' is missing in 2 rows, first in data row 13:"),
         (
@@ -274,7 +277,7 @@ def test_bad_files_are_refused(tmp_path, text, message):
 def test_unreadable_files_are_refused(tmp_path):
     latin = tmp_path / "latin.csv"
     latin.write_bytes("a,täler\n".encode("latin-1"))
-    with pytest.raises(DataError, match=r"latin\.csv is not UTF-8 text \(byte 4\): save it as CSV in UTF-8"):
+    with pytest.raises(DataError, match=r"latin\.csv is not UTF-8 text \(byte 4\): save it in UTF-8"):
         load(latin)
     torn = tmp_path / "torn.csv.gz"
     torn.write_bytes(gzip.compress(PEOPLE.encode())[:40])
@@ -289,7 +292,7 @@ def test_unreadable_files_are_refused(tmp_path):
 def test_unknown_names_come_with_a_suggestion(people):
     with pytest.raises(
         DataError,
-        match="no file 'digit': expected a CSV file or one of the bundled sets "
+        match=r"no file 'digit': expected a file that ends in \.csv, .* or one of the bundled sets "
         "breast_cancer, diabetes, digits, wine; did you mean 'digits'",
     ):
         load("digit")
@@ -299,13 +302,12 @@ def test_unknown_names_come_with_a_suggestion(people):
         load(people, target="rsk")
     with pytest.raises(DataError, match=r"'mean concave points' and 23 more"):
         load("breast_cancer", target="nothing of the kind")
-    with pytest.raises(OptionError, match="task is 'clustering': expected 'classification' or 'regression'"):
+    with pytest.raises(OptionError, match="task is 'clustering': expected 'classification', 'multi"):
         load(people, task="clustering")
 
 
 def test_bad_arrays_are_refused():
     X, y = np.arange(24.0).reshape(12, 2), [0, 1] * 6
-    frame = pd.DataFrame(X, columns=["a", "b"])
     with pytest.raises(DataError, match="X has 12 rows and y has 11 values"):
         from_arrays(X, y[1:])
     with pytest.raises(DataError, match=r"X has shape \(12,\): expected two dimensions"):
@@ -318,8 +320,6 @@ def test_bad_arrays_are_refused():
         from_arrays(X, 5)
     with pytest.raises(DataError, match="X has more than one column named '1'"):
         from_arrays(pd.DataFrame(X, columns=["1", 1]), y)
-    with pytest.raises(DataError, match="X holds the target itself as column 'b'"):
-        from_arrays(frame, frame["b"])
     with pytest.raises(DataError, match="target 'target' holds 'b' in data row 2 where numbers were expected"):
         from_arrays(X, [1, "b"] * 6, task="regression")
     with pytest.raises(DataError, match="target 'target' holds 1 infinite value, first in data row 12,"):

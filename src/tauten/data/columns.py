@@ -2,34 +2,43 @@
 
 A column arrives in many dress: integers, booleans, nullable or categorical types, objects, both string types of pandas.
 Here they become either float64 with NaN where missing, or an object array of `str` with None where missing,
-so that a label means the same whatever the file's other rows made of the column's type.
+so that a label means the same whatever the file's other rows made of the column's type. Dates are numbers of days.
 """
 
 import hashlib
 import json
 import reprlib
 from collections.abc import Sequence
-from numbers import Number
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pandas.api.types import infer_dtype, is_bool_dtype, is_complex_dtype, is_numeric_dtype
+from pandas.api.types import infer_dtype, is_bool_dtype, is_complex_dtype, is_datetime64_any_dtype, is_numeric_dtype
 
 from tauten.errors import DataError
 
-Kind = Literal["number", "category"]
+Kind = Literal["number", "category", "date"]
 Column = pd.Series  # of anything: what it holds is the question this module answers
 
+MAX_CATEGORIES = 64
+"""Labels of a column that have an input each; the rarer ones share one."""
+
 _NUMBERS = ("boolean", "integer", "floating", "mixed-integer-float", "decimal")
-_SCALARS = (str, bool, Number, np.generic)
+_SCALARS = (str, bool, Real, np.generic)
+# Only what can be read in one way: 3/4/2024 is in March or in April.
+_DATES = {
+    r"\d{4}-\d\d-\d\d([T ]\d.*)?": "ISO8601",
+    r"\d{4}/\d\d/\d\d": "%Y/%m/%d",
+    r"\d{1,2}\.\d{1,2}\.\d{4}": "%d.%m.%Y",
+}
 
 
 def kind(column: "Column[Any]") -> Kind | None:
-    """How a column is read: as numbers (booleans are 0 and 1), as labels, or not at all (dates, lists).
+    """How a column is read: as numbers (booleans are 0 and 1), as labels, as dates, or not at all (lists, durations).
 
-    A column of objects without a single value counts as labels.
+    A column of objects without a single value counts as labels, and so do dates written as text: see `dates`.
 
     >>> kind(pd.Series([True, None, False], dtype=object)), kind(pd.Series(["a", 1]))
     ('number', 'category')
@@ -38,9 +47,13 @@ def kind(column: "Column[Any]") -> Kind | None:
         return "category"
     if is_bool_dtype(column.dtype) or is_numeric_dtype(column.dtype):
         return None if is_complex_dtype(column.dtype) else "number"
+    if is_datetime64_any_dtype(column.dtype):
+        return "date"
     content = infer_dtype(column, skipna=True)
     if content in _NUMBERS:
         return "number"
+    if content in ("datetime", "datetime64", "date"):
+        return "date"
     if content in ("string", "empty"):
         return "category"
     if content in ("mixed", "mixed-integer") and all(isinstance(value, _SCALARS) for value in column.dropna()):
@@ -51,19 +64,17 @@ def kind(column: "Column[Any]") -> Kind | None:
 def numbers(column: "Column[Any]", what: str) -> npt.NDArray[np.float64]:
     """The column as (n,) float64, NaN where missing; `what` names it in messages, as in "column 'age'".
 
-    Raises DataError where it holds text, anything else that is no number, or an infinite value.
+    Text counts where it is a number throughout. Raises DataError where it holds other text, anything else that is no
+    number, or an infinite value.
     """
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(object)
-    present = column.notna()
-    if kind(column) != "number" and present.any():
-        odd = (i for i, value in enumerate(column) if present.iloc[i] and not isinstance(value, Number | np.bool_))
-        row = next(odd, int(present.argmax()))
-        raise DataError(
-            f"{what} holds {reprlib.repr(column.iloc[row])} in data row {row + 1} where numbers were expected: "
-            "write every value as a number, or leave missing ones empty"
-        )
-    values = column.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
+    if kind(column) != "number":
+        scalars = column.astype(object).map(lambda value: value if isinstance(value, str | Real | np.bool_) else None)
+        read = pd.to_numeric(scalars, errors="coerce")
+        _refuse(column, read, what, "numbers were expected: write every value as a number, or leave missing ones empty")
+        column = read
+    values = np.asarray(column.to_numpy(np.float64, na_value=np.nan, copy=True), dtype=np.float64)
     infinite = np.flatnonzero(np.isinf(values))
     if infinite.size:
         raise DataError(
@@ -71,6 +82,62 @@ def numbers(column: "Column[Any]", what: str) -> npt.NDArray[np.float64]:
             "where finite numbers were expected: drop those rows, or leave the value empty"
         )
     return values
+
+
+def dates(column: "Column[Any]") -> "Column[Any] | None":
+    """The column as datetime64 in UTC without a time zone, NaT where missing, or None where it holds anything else.
+
+    Text is read as 2024-12-31 (with a time of day or without), 2024/12/31 or 31.12.2024, one form throughout.
+
+    >>> dates(pd.Series(["31.12.2024", None])).dt.day.tolist(), dates(pd.Series(["12/31/2024"]))
+    ([31.0, nan], None)
+    """
+    held, present = kind(column), column.notna()
+    form = "ISO8601"
+    if held == "category" and present.any():
+        text = column[present].astype(str)
+        form = next((form for pattern, form in _DATES.items() if text.str.fullmatch(pattern).all()), "")
+    elif held != "date":
+        form = ""
+    if not form:
+        return None
+    if not is_datetime64_any_dtype(column.dtype):
+        column = pd.to_datetime(column.astype(object), format=form, utc=True, errors="coerce")
+    read = column if column.dt.tz is None else column.dt.tz_convert("UTC").dt.tz_localize(None)
+    return read if bool((read.notna() == present).all()) else None
+
+
+def days(column: "Column[Any]", what: str) -> npt.NDArray[np.float64]:
+    """A column of dates as (n,) days since 1970-01-01, the time of day as a fraction, NaN where missing.
+
+    Raises DataError, which names the column by `what`, where it holds anything else.
+
+    >>> days(pd.Series(["1970-01-02", "1970-01-03 12:00"]), "column 'd'").tolist()
+    [1.0, 2.5]
+    """
+    if column.isna().all():
+        return np.full(len(column), np.nan)
+    read = dates(column)
+    if read is None:
+        each = column.astype(object).map(lambda value: dates(pd.Series([value], dtype=object)) is not None)
+        _refuse(column, each.where(each), what, "dates were expected: write every one as 2024-12-31, or leave it empty")
+        raise DataError(f"{what} holds dates written in several ways: expected one, so write them all as 2024-12-31")
+    since = (read - pd.Timestamp(0)) / pd.Timedelta(days=1)
+    return np.asarray(since, dtype=np.float64)
+
+
+def measured(column: "Column[Any]", held: Kind | None) -> npt.NDArray[np.float64]:
+    """A column of numbers or dates as (n,) float64, NaN where missing; DataError for anything else."""
+    return (days if held == "date" else numbers)(column, f"column {str(column.name)!r}")
+
+
+def _refuse(column: "Column[Any]", read: "Column[Any]", what: str, expected: str) -> None:
+    """DataError that names the first value which was there and could not be read."""
+    odd = np.flatnonzero(column.notna() & read.isna())
+    if odd.size:
+        value = column.iloc[odd[0]]
+        shown = reprlib.repr(value.item() if isinstance(value, np.generic) else value)
+        raise DataError(f"{what} holds {shown} in data row {odd[0] + 1} where {expected}")
 
 
 def counted(count: int, noun: str) -> str:
@@ -101,45 +168,19 @@ def _label(value: object) -> str:
     return str(value)
 
 
-def usable(frame: pd.DataFrame, warnings: list[str]) -> pd.DataFrame:
-    """The columns that can carry information, as float64 or as objects (`str`, None).
-
-    `warnings` receives a sentence for each reason why columns were dropped. Raises DataError for infinite values.
-    """
-    kept: dict[str, pd.Series[Any]] = {}
-    dropped: dict[str, list[str]] = {}
-    for name in frame:
-        column, key = frame[name], str(name)
-        held = kind(column)
-        distinct = 0 if held is None else column.nunique(dropna=False)
-        if column.isna().all():
-            dropped.setdefault("without any value", []).append(key)
-        elif held is None:
-            dropped.setdefault("of dates or other values that are neither numbers nor labels", []).append(key)
-        elif distinct == 1:
-            dropped.setdefault("with the same value in every row", []).append(key)
-        elif held == "number":
-            kept[key] = pd.Series(numbers(column, f"column {key!r}"))
-        elif distinct > max(50, len(column) / 2):
-            dropped.setdefault("of free text or identifiers (text is not supported yet)", []).append(key)
-        else:
-            kept[key] = pd.Series(labels(column), dtype=object)
-    for why, names in dropped.items():
-        warnings.append(f"dropped {counted(len(names), 'column')} {why}: {listed(names)}")
-    return pd.DataFrame(kept, index=frame.index)
-
-
 def column_bytes(column: "Column[Any]") -> bytes:
     """The column's contents as bytes, the same in every process and on every machine."""
-    if kind(column) == "number":
-        return _canonical(numbers(column, f"column {column.name!r}")).astype("<f8").tobytes()
+    held = kind(column)
+    if held in ("number", "date"):
+        return _canonical(measured(column, held)).astype("<f8").tobytes()
     return json.dumps(labels(column).tolist()).encode()
 
 
 def value_hashes(column: "Column[Any]") -> npt.NDArray[np.uint64]:
     """A hash (n,) of every value of a column, of its content and the column's name alone."""
-    if kind(column) == "number":
-        words = _canonical(numbers(column, f"column {column.name!r}")).view(np.uint64)
+    held = kind(column)
+    if held in ("number", "date"):
+        words = _canonical(measured(column, held)).view(np.uint64)
     else:
         codes, names = pd.factorize(labels(column))
         words = np.array([*map(_text_hash, names), 0], dtype=np.uint64)[codes]

@@ -1,11 +1,10 @@
 """Columns into numbers, honestly.
 
-The **layout** (which columns exist, what they hold, the list of categories) comes from all development rows, so that
-all folds feed networks of one width. What is *learnt* (medians, means, deviations, which categories are known) comes
-from the training rows of the fold alone: no number that a row's score is computed from was learnt from that row.
+The **layout** (which columns exist, what they hold, the list of categories) comes from all development rows. What is
+*learnt* (medians, scales, bins, which categories are known) comes from the training rows of the fold alone: no number
+that a row's score is computed from was learnt from that row.
 """
 
-from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,115 +12,20 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from tauten.data.columns import Kind, kind, labels, numbers
-from tauten.data.tables import as_frame
+from tauten.data.columns import kind, labels, listed
+from tauten.data.frames import as_frame
+from tauten.data.layout import ColumnLayout, Layout
+from tauten.data.numeric import Block, PiecewiseColumn, PlainColumn
 from tauten.errors import DataError
-
-Block = npt.NDArray[np.float64]
-
-MAX_CATEGORIES = 50
-CLIP = 10.0
-# Where squares would leave the range of float64, statistics are taken of values divided by the largest.
-_SQUARES_FIT_BELOW = 1e150
-
-
-@dataclass(frozen=True)
-class ColumnLayout:
-    """One column: its kind, whether values are missing, its listed categories and whether rarer ones share a column."""
-
-    name: str
-    kind: Kind
-    missing: bool
-    categories: tuple[str, ...] = ()
-    other: bool = False
-
-    @property
-    def width(self) -> int:
-        """The number of output columns it takes."""
-        return (1 if self.kind == "number" else len(self.categories) + self.other) + self.missing
-
-
-@dataclass(frozen=True)
-class Layout:
-    """What every fold agrees on: the columns in order, and so the width of the network's input."""
-
-    columns: tuple[ColumnLayout, ...]
-
-    @classmethod
-    def of(cls, frame: pd.DataFrame, numeric: str = "plain") -> "Layout":
-        """The layout of the development rows: a category column lists its 50 most frequent labels, ties by alphabet.
-
-        >>> Layout.of(pd.DataFrame({"age": [30.0, None], "town": ["Ghent", "Bonn"]})).width
-        4
-        """
-        return cls(tuple(_column_layout(str(name), frame[name]) for name in frame))
-
-    @property
-    def width(self) -> int:
-        """The number of output columns d."""
-        return sum(column.width for column in self.columns)
-
-
-def _column_layout(name: str, column: "pd.Series[Any]") -> ColumnLayout:
-    held, missing = kind(column), bool(column.isna().any())
-    if held is None:
-        raise DataError(
-            f"column {name!r} holds {column.dtype} values: expected numbers or labels, so convert or drop it"
-        )
-    if held == "number":
-        return ColumnLayout(name, held, missing)
-    counts = Counter(label for label in labels(column) if label is not None)
-    frequent = sorted(counts, key=lambda label: (-counts[label], label))[:MAX_CATEGORIES]
-    return ColumnLayout(name, held, missing, tuple(sorted(frequent)), other=len(counts) > MAX_CATEGORIES)
-
-
-@dataclass(frozen=True)
-class _NumberColumn:
-    """Median for the missing, then z = (x − mean) / std, then z / √(1 + (z / 10)²): smooth, and never beyond ±10.
-
-    The smooth clip is RealMLP's (Holzmüller et al. 2024, arXiv:2407.04491) with a wider bound.
-    """
-
-    median: float
-    mean: float
-    std: float
-    missing: bool
-
-    @classmethod
-    def fit(cls, column: "pd.Series[Any]", layout: ColumnLayout) -> "_NumberColumn":
-        values = numbers(column, f"column {layout.name!r}")
-        absent = np.isnan(values)
-        if absent.all():
-            return cls(0.0, 0.0, 0.0, missing=layout.missing and bool(absent.any()))
-        largest = float(np.nanmax(np.abs(values)))
-        unit = 1.0 if largest < _SQUARES_FIT_BELOW else largest
-        values = values / unit
-        median = float(np.nanmedian(values))
-        values[absent] = median
-        mean, std = float(values.mean()), float(values.std())
-        # A constant column's deviation is rounding noise, and dividing by it would blow the noise up to ±1.
-        if std <= 1e-14 * largest / unit:
-            std = 0.0
-        return cls(median * unit, mean * unit, std * unit, missing=layout.missing and bool(absent.any()))
-
-    def block(self, column: "pd.Series[Any]", layout: ColumnLayout) -> Block:
-        values = numbers(column, f"column {layout.name!r}")
-        absent = np.isnan(values)
-        values[absent] = self.median
-        out = np.zeros((len(values), layout.width))
-        if self.std > 0:
-            with np.errstate(over="ignore"):
-                z = np.clip((values - self.mean) / self.std, -1e6, 1e6)
-            out[:, 0] = z / np.sqrt(1 + (z / CLIP) ** 2)
-        if self.missing:
-            out[:, 1] = absent
-        return out
 
 
 @dataclass(frozen=True)
 class _CategoryColumn:
-    """One-hot: the listed categories, then the rarer ones together, then missing. What training did not see is all
-    zeros: its weights never learnt anything."""
+    """One-hot: the listed categories, then the rarer ones together, then missing.
+
+    What training did not see counts with the rarer ones if it saw any of them; else it is all zeros, as its weights
+    never learnt anything.
+    """
 
     known: tuple[str, ...]
     missing: bool
@@ -132,19 +36,22 @@ class _CategoryColumn:
         return cls(tuple(sorted(seen - {None})), missing=layout.missing and None in seen)
 
     def block(self, column: "pd.Series[Any]", layout: ColumnLayout) -> Block:
-        if kind(column) is None:
-            raise DataError(
-                f"column {layout.name!r} holds {column.dtype} values where labels were expected: convert it"
-            )
+        if column.notna().any() and (held := kind(column)) not in ("number", "category"):
+            found = "dates" if held == "date" else f"{column.dtype} values"
+            raise DataError(f"column {layout.name!r} holds {found} where labels were expected: convert it")
         last = len(layout.categories)
-        listed = {label: i for i, label in enumerate(layout.categories)}
-        place: dict[str | None, int] = {label: listed.get(label, last if layout.other else -1) for label in self.known}
+        own = {label: i for i, label in enumerate(layout.categories)}
+        rare = last if layout.other and not own.keys() >= set(self.known) else -1
+        place: dict[str | None, int] = {label: own.get(label, rare) for label in self.known}
         place[None] = layout.width - 1 if self.missing else -1
-        at = np.array([place.get(label, -1) for label in labels(column)], dtype=np.int64)
+        at = np.array([place.get(label, rare) for label in labels(column)], dtype=np.int64)
         out = np.zeros((len(at), layout.width))
         rows = np.flatnonzero(at >= 0)
         out[rows, at[rows]] = 1
         return out
+
+
+Learnt = PlainColumn | PiecewiseColumn | _CategoryColumn
 
 
 @dataclass(frozen=True)
@@ -152,7 +59,7 @@ class Preprocessor:
     """What one fold's training rows taught about each column of the layout."""
 
     layout: Layout
-    columns: tuple[_NumberColumn | _CategoryColumn, ...]
+    columns: tuple[Learnt, ...]
 
     @classmethod
     def fit(cls, frame: pd.DataFrame, layout: Layout) -> "Preprocessor":
@@ -160,17 +67,11 @@ class Preprocessor:
 
         >>> frame = pd.DataFrame({"age": [20.0, 40.0], "town": ["Ghent", "Bonn"]})
         >>> Preprocessor.fit(frame, Layout.of(frame)).transform(frame)
-        array([[-0.9950372,  0.       ,  1.       ],
-               [ 0.9950372,  1.       ,  0.       ]], dtype=float32)
+        array([[-0.9486833,  0.       ,  1.       ],
+               [ 0.9486833,  1.       ,  0.       ]], dtype=float32)
         """
         frame = _checked(frame, layout)
-        return cls(
-            layout,
-            tuple(
-                (_NumberColumn if column.kind == "number" else _CategoryColumn).fit(frame[column.name], column)
-                for column in layout.columns
-            ),
-        )
+        return cls(layout, tuple(_form(column).fit(frame[column.name], column) for column in layout.columns))
 
     def transform(self, frame: pd.DataFrame) -> npt.NDArray[np.float32]:
         """(n, d) float32, always finite; columns may come in any order, and further ones are ignored.
@@ -194,15 +95,10 @@ class Preprocessor:
     def from_json(cls, stored: dict[str, Any]) -> "Preprocessor":
         """What `to_json` wrote; raises DataError for anything else."""
         try:
-            entries = [(entry["layout"], entry["learnt"]) for entry in stored["columns"]]
-            layouts = [ColumnLayout(**{**layout, "categories": tuple(layout["categories"])}) for layout, _ in entries]
-            columns = [
-                _NumberColumn(**learnt)
-                if layout.kind == "number"
-                else _CategoryColumn(tuple(learnt["known"]), learnt["missing"])
-                for layout, (_, learnt) in zip(layouts, entries, strict=True)
-            ]
-        except (KeyError, TypeError) as error:
+            entries = [(_tuples(entry["layout"]), _tuples(entry["learnt"])) for entry in stored["columns"]]
+            layouts = [ColumnLayout(**layout) for layout, _ in entries]
+            columns = [_form(layout)(**learnt) for layout, (_, learnt) in zip(layouts, entries, strict=True)]
+        except (KeyError, TypeError, AttributeError) as error:
             raise DataError(
                 f"the stored preprocessing can't be read ({error!r}): expected what Preprocessor.to_json "
                 "wrote, so fit anew"
@@ -210,54 +106,22 @@ class Preprocessor:
         return cls(Layout(tuple(layouts)), tuple(columns))
 
 
+def _form(layout: ColumnLayout) -> type[Learnt]:
+    if layout.kind == "category":
+        return _CategoryColumn
+    return PiecewiseColumn if layout.bins else PlainColumn
+
+
+def _tuples(stored: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in stored.items()}
+
+
 def _checked(frame: pd.DataFrame, layout: Layout) -> pd.DataFrame:
     frame = as_frame(frame)
     absent = [column.name for column in layout.columns if column.name not in frame]
     if absent:
-        names = ", ".join(map(repr, absent[:8]))
         raise DataError(
             f"the data lacks {len(absent)} of the {len(layout.columns)} columns that training saw "
-            f"({names}{', …' if len(absent) > 8 else ''}): add them, empty where unknown"
+            f"({listed(absent)}): add them, empty where unknown"
         )
     return frame
-
-
-@dataclass(frozen=True)
-class TargetScale:
-    """A regression target's mean and standard deviation over the training rows."""
-
-    mean: float
-    std: float
-
-    @classmethod
-    def fit(cls, y: npt.ArrayLike) -> "TargetScale":
-        """Of the training part's targets (n,); a constant target is scaled by 1.
-
-        >>> TargetScale.fit([1.0, 3.0])
-        TargetScale(mean=2.0, std=1.0)
-        """
-        values = np.asarray(y, dtype=np.float64)
-        constant = values.min() == values.max()
-        return cls(float(values.mean()), 1.0 if constant else float(values.std()))
-
-    def scale(self, y: npt.ArrayLike) -> npt.NDArray[np.float32]:
-        """Targets (n,) in standard deviations from the mean."""
-        return ((np.asarray(y, dtype=np.float64) - self.mean) / self.std).astype(np.float32)
-
-    def restore(self, scaled: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Predictions in the target's own unit, the inverse of `scale`."""
-        return np.asarray(scaled, dtype=np.float64) * self.std + self.mean
-
-    def to_json(self) -> dict[str, float]:
-        """Plain JSON."""
-        return {"mean": self.mean, "std": self.std}
-
-    @classmethod
-    def from_json(cls, stored: dict[str, float]) -> "TargetScale":
-        """What `to_json` wrote; raises DataError for anything else."""
-        try:
-            return cls(float(stored["mean"]), float(stored["std"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise DataError(
-                f"the stored target scale can't be read ({error!r}): expected 'mean' and 'std', so fit it anew"
-            ) from error
