@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 from scipy import stats
 
 from tauten.errors import DataError, OptionError
-from tauten.evidence import compare, interval, too_small, variance_components
+from tauten.evidence import compare, grade, interval, time_blocks, too_small, variance_components
 
 REPEATABLE = settings(derandomize=True, deadline=None)
 TABLES = st.tuples(st.integers(2, 30), st.integers(1, 8), st.integers(0, 10_000))
@@ -42,10 +42,12 @@ def test_hand_computed_table_with_all_three_components():
 def test_hand_computed_table_whose_seed_component_is_cut():
     # Mean squares 6, 1.5 and 2: seeds below the residual, so the variance of the mean is 6 / 6 with 2 df.
     found = compare([[1, 2], [3, 6], [5, 4]], np.zeros((3, 2)))
-    half = stats.t.ppf(0.975, 2)
     assert (found.mean, found.standard_error, found.df) == pytest.approx((3.5, 1.0, 2.0))
-    assert (found.low, found.high) == pytest.approx((3.5 - half, 3.5 + half))
-    assert found.p == pytest.approx(stats.t.sf(3.5, 2))
+    # Row means 1.5, 4.5, 4.5: the mean's third moment is (−8 + 1 + 1) / 3³, and half as much again is taken.
+    a = 1.5 * -6 / 27
+    assert found.p == pytest.approx(max(stats.t.sf(3.5, 2), stats.t.sf(hall(3.5, a), 2)))
+    assert hall(3.5 - found.low, a) == pytest.approx(stats.t.ppf(0.975, 2))
+    assert found.high == pytest.approx(3.5 + stats.t.ppf(0.975, 2))
     assert variance_components([[1, 2], [3, 6], [5, 4]]).seeds == 0
 
 
@@ -77,8 +79,15 @@ def test_components_written_out_long_hand(size):
     assert min(n, seeds) - 1 <= parts.df <= (n - 1) + (seeds - 1) + (n - 1) * (seeds - 1) + 1e-9
 
 
-def test_one_seed_is_the_paired_t_test_and_says_so():
-    a, b = arms((60, 1, 3))
+def symmetric(n, seed):
+    """Scores whose differences, a − b, have no skewness."""
+    rng = np.random.default_rng(seed)
+    half, difficulty = rng.standard_normal((n // 2, 1)), rng.standard_normal((n, 1))
+    return difficulty + np.concatenate([half, 0.4 - half]), difficulty
+
+
+def test_one_seed_without_skewness_is_the_paired_t_test_and_says_so():
+    a, b = symmetric(60, 3)
     wanted = stats.ttest_rel(a[:, 0], b[:, 0], alternative="greater")
     both_sides = stats.ttest_rel(a[:, 0], b[:, 0]).confidence_interval(0.9)
     for found in (compare(a, b, level=0.9), compare(a[:, 0], b[:, 0], level=0.9)):
@@ -86,6 +95,36 @@ def test_one_seed_is_the_paired_t_test_and_says_so():
         assert (found.low, found.high) == pytest.approx((both_sides.low, both_sides.high))
         assert found.n_seeds == 1
         assert found.note.startswith("one seed")
+
+
+def hall(t, a):
+    """Hall's transformation, written as the cube that it is."""
+    return ((1 + a * t / 3) ** 3 - 1) / a + a / 6
+
+
+@REPEATABLE
+@given(st.integers(10, 200), st.integers(0, 1000), st.sampled_from([0.5, 0.8, 0.95, 0.99]))
+def test_the_interval_holds_both_and_p_is_the_less_certain(n, seed, level):
+    gains = 1.0 - np.random.default_rng(seed).lognormal(size=n)
+    zeros = np.zeros(n)
+    student = stats.ttest_1samp(gains, 0.0, alternative="greater")
+    ends = stats.ttest_1samp(gains, 0.0).confidence_interval(level)
+    found = compare(gains, zeros, level=level)
+    assert found.low <= ends.low + 1e-12
+    assert found.high >= ends.high - 1e-12
+    t, a = student.statistic, 1.5 * stats.skew(gains) / n**0.5 * (1 - 1 / n) ** 1.5
+    assert abs(found.p - 0.5) <= abs(stats.t.sf(hall(t, a), n - 1) - 0.5) + 1e-9
+    assert abs(found.p - 0.5) <= abs(student.pvalue - 0.5) + 1e-9
+    # An interval is all gains that the test does not refuse.
+    for edge, p in ((found.low, (1 - level) / 2), (found.high, (1 + level) / 2)):
+        assert compare(gains - edge, zeros).p == pytest.approx(p, abs=1e-9)
+
+
+def test_a_few_heavy_losses_take_the_proof_away():
+    gains = np.array([1.1] * 56 + [-3.0, -5.0, -8.0, -12.0])
+    assert stats.ttest_1samp(gains, 0.0, alternative="greater").pvalue < 0.05
+    assert compare(gains, np.zeros(60)).p > 0.05
+    assert compare(np.zeros(60), gains).p == pytest.approx(1 - compare(gains, np.zeros(60)).p)
 
 
 def test_seeds_that_all_say_the_same_add_nothing():
@@ -181,3 +220,85 @@ def test_unusable_scores_are_refused(a, b, words):
 def test_level_out_of_range_is_refused(level):
     with pytest.raises(OptionError, match=r"such as 0\.95"):
         compare([1.0, 2.0], [1.0, 2.0], level=level)
+
+
+def clustered(groups, seed, seeds=4, common=1.0):
+    """Scores whose examples share most of their gain with their cluster, in clusters of 2 to 9."""
+    rng = np.random.default_rng(seed)
+    codes = np.repeat(np.arange(groups), rng.integers(2, 10, groups))
+    gain = common * rng.standard_normal((groups, 1))[codes] + 0.3 * rng.standard_normal((len(codes), seeds))
+    return gain, codes
+
+
+def test_clusters_of_one_example_are_the_examples():
+    a, b = arms((60, 5, 8))
+    names = np.random.default_rng(0).permutation(60).astype(str)
+    assert figures(compare(a, b, clusters=names)) == pytest.approx(figures(compare(a, b)))
+
+
+def test_equal_clusters_are_compared_by_their_means():
+    a, b = arms((120, 5, 9))
+    codes = np.tile(np.arange(40), 3)
+    means = [x.reshape(3, 40, 5).mean(axis=0) for x in (a, b)]
+    found = compare(a, b, clusters=codes)
+    assert figures(found) == pytest.approx(figures(compare(*means)))
+    assert (found.n_examples, found.n_clusters) == (120, 40)
+
+
+def test_unequal_clusters_have_the_robust_variance_of_a_ratio():
+    gain, codes = clustered(30, 1, seeds=1)
+    found = interval(gain, clusters=codes)
+    residual = [(gain[codes == g] - gain.mean()).sum() for g in range(30)]
+    # The sandwich of a regression on a constant, clusters independent, with the usual G / (G − 1).
+    assert found.standard_error == pytest.approx((30 / 29 * np.square(residual).sum()) ** 0.5 / len(gain))
+    assert (found.mean, found.df) == pytest.approx((gain.mean(), 29))
+
+
+def test_clusters_cover_what_rows_alone_do_not():
+    rows = whole = 0
+    for seed in range(400):
+        gain, codes = clustered(40, seed)
+        for clusters in (None, codes):
+            found = interval(gain, clusters=clusters)
+            held = found.low <= 0 <= found.high
+            rows, whole = rows + held * (clusters is None), whole + held * (clusters is not None)
+    assert rows < 0.75 * 400
+    assert whole > 0.93 * 400
+
+
+def test_few_clusters_prove_nothing():
+    gain, codes = clustered(19, 2)
+    found = compare(gain + 9, 0 * gain, clusters=codes)
+    assert "19 clusters, at least 20" in found.note
+    assert grade(found) == "likely"
+    gain, codes = clustered(20, 2)
+    assert grade(compare(gain + 9, 0 * gain, clusters=codes)) == "proved"
+
+
+def test_blocks_of_time_are_whole_and_in_order():
+    blocks = time_blocks(1000)
+    assert np.array_equal(np.bincount(blocks), np.full(100, 10))
+    assert (np.diff(blocks) >= 0).all()
+    assert set(np.bincount(time_blocks(103, 10))) == {10, 11}
+    with pytest.raises(OptionError, match="length of a block is 60: expected 1 to 50"):
+        time_blocks(100, 60)
+
+
+def test_blocks_cover_what_happens_together():
+    rng = np.random.default_rng(0)
+    held = {True: 0, False: 0}
+    for _ in range(300):
+        noise = rng.standard_normal(1010)
+        gain = np.convolve(noise, np.ones(6), "valid")[:1000]
+        for blocked in held:
+            found = interval(gain, clusters=time_blocks(1000, 25) if blocked else None)
+            held[blocked] += found.low <= 0 <= found.high
+    assert held[False] < 0.75 * 300
+    assert held[True] > 0.90 * 300
+
+
+@pytest.mark.parametrize(("clusters", "words"), [([1, 2], "one name for each"), (["a"] * 60, "at least 2 groups")])
+def test_unusable_clusters_are_refused(clusters, words):
+    a, b = arms((60, 2, 1))
+    with pytest.raises(DataError, match=words):
+        compare(a, b, clusters=clusters)

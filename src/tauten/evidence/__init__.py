@@ -6,6 +6,7 @@
 """
 
 from tauten.evidence.ablation import Gain, Ingredient, ablation, holm
+from tauten.evidence.bootstrap import bootstrap_compare
 from tauten.evidence.calibration import (
     Bin,
     Calibration,
@@ -15,6 +16,7 @@ from tauten.evidence.calibration import (
     log_losses,
     reliability,
 )
+from tauten.evidence.clusters import time_blocks
 from tauten.evidence.intervals import (
     Components,
     Difference,
@@ -41,6 +43,7 @@ __all__ = [
     "Ingredient",
     "Verdict",
     "ablation",
+    "bootstrap_compare",
     "brier_scores",
     "calibration",
     "compare",
@@ -53,6 +56,7 @@ __all__ = [
     "log_losses",
     "one_standard_error",
     "reliability",
+    "time_blocks",
     "too_small",
     "variance_components",
     "verdict",

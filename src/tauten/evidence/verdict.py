@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from tauten.evidence.intervals import FEWEST_EXAMPLES, Difference, too_small
+from tauten.evidence.intervals import Difference, too_small
 from tauten.evidence.record import Record
 from tauten.evidence.student import half_width
 
@@ -38,10 +38,12 @@ class Agreement(Record):
 def grade(difference: Difference) -> Name:
     """Return the verdict on one difference: proved for p ≤ 0.05, likely for p ≤ 0.20, both one-sided.
 
-    From fewer than 3 seeds, or fewer than 50 examples, nothing is proved, only likely at most: the claim is about the
+    From fewer than 3 seeds, 50 examples or 20 clusters nothing is proved, only likely at most: the claim is about the
     expectation over seeds, and so little data gives no interval to rely on (false proofs with 2 seeds: up to 8 %).
     """
-    provable = difference.n_seeds >= FEWEST_SEEDS and difference.n_examples >= FEWEST_EXAMPLES
+    provable = difference.n_seeds >= FEWEST_SEEDS and not too_small(
+        difference.n_examples, n_clusters=difference.n_clusters
+    )
     if difference.p <= PROVED and provable:
         return "proved"
     return "likely" if difference.p <= LIKELY else "no evidence"
@@ -110,7 +112,8 @@ def _standing(difference: Difference) -> str:
 
 def _numbers(difference: Difference) -> str:
     note = f"; {difference.note}" if difference.note else ""
+    size = f"n = {difference.n_examples}" + (f" in {difference.n_clusters} clusters" if difference.n_clusters else "")
     return (
         f"gain {difference.mean:+.3g}, {difference.level:.0%} interval {difference.low:+.3g} to {difference.high:+.3g}"
-        f", one-sided p = {difference.p:.2g}, n = {difference.n_examples}, {difference.n_seeds} repeat(s){note}"
+        f", one-sided p = {difference.p:.2g}, {size}, {difference.n_seeds} repeat(s){note}"
     )
