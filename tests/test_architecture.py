@@ -25,7 +25,7 @@ draws hooks
 technique
 techniques setting
 recipe
-strata
+strata conformal
 bundles timeline
 data split
 member metrics influence
@@ -40,11 +40,13 @@ options
 folds model trial
 cells shift
 racing finals budget
-contest
+heldout
+traits
+contest found
 searching
 plots report
-result measure
-show
+result measure predict
+show info
 api
 experiments biasvariance
 cli attach estimators lightning huggingface ray testing

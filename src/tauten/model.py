@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,18 +11,23 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from tauten.conformal import half_width
 from tauten.data import Preprocessor, TargetScale, as_frame
-from tauten.errors import RunError
+from tauten.errors import OptionError, RunError
 from tauten.member import Delivered
 from tauten.nets.base import Net, Pass
 from tauten.nets.mlp import MLP
 from tauten.nets.module import ModuleNet
 from tauten.recipe import Recipe
-from tauten.technique import in_order
+from tauten.technique import Technique, in_order
 
 FORMAT = "tauten model 1"
 ROWS = 128
 """Rows of an evaluation batch; the last is filled up, so a row's bits don't depend on how many are asked for."""
+
+
+def _evaluation(techniques: Sequence[Technique]) -> Pass:
+    return Pass(techniques, None)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -30,7 +35,8 @@ class Model:
     """A trained network that takes rows as the person has them.
 
     Shapes: X is a table (n, columns) as given to search. `predict` gives labels or numbers (n,), `predict_proba`
-    probabilities (n, K) in the order of `classes`.
+    probabilities (n, K) in the order of `classes`. `residuals` (m,) are what prediction intervals are made of: sizes of
+    out-of-fold errors of a regression, as `conformal.quantiles` keeps them.
     """
 
     recipe: Recipe
@@ -40,14 +46,15 @@ class Model:
     classes: tuple[str, ...]
     target: str
     build: Callable[[], nn.Module] | None = None
+    residuals: npt.NDArray[np.float64] | None = None
 
     def outputs(self, X: Any) -> Tensor:
         """Raw network outputs (n, K) for a table: logits, or standardized numbers."""
         return self.forward(torch.from_numpy(self.preprocessor.transform(as_frame(X))))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Raw network outputs (n, K) for preprocessed inputs (n, d)."""
-        net = self._net(x)
+    def forward(self, x: Tensor, passing: Callable[[Sequence[Technique]], Pass] = _evaluation) -> Tensor:
+        """Raw network outputs (n, K) for preprocessed inputs (n, d); `passing` makes the pass of each batch."""
+        net = self.net(x)
         w, buffers = (net.padded(tree) for tree in (self.delivered.w, self.delivered.buffers))
         techniques = []
         for t in in_order(self.recipe.techniques):
@@ -57,7 +64,7 @@ class Model:
         with torch.no_grad():
             for rows in torch.split(x, ROWS):
                 full = rows[torch.arange(ROWS) % len(rows)]
-                parts.append(net.forward(w, buffers, full, Pass(techniques, None))[0][: len(rows)])
+                parts.append(net.forward(w, buffers, full, passing(techniques))[0][: len(rows)])
         return torch.cat(parts)
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
@@ -73,6 +80,19 @@ class Model:
         if self.scale is not None:
             raise RunError("a regression model has no class probabilities; call predict.")
         return np.asarray(torch.softmax(self.outputs(X).double(), -1))
+
+    def predict_interval(self, X: Any, level: float = 0.9) -> npt.NDArray[np.float64]:
+        """(n, 2): from where to where a share `level` of such rows' targets lies (see `tauten.conformal`).
+
+        OptionError for a level out of range, or where no residuals were kept: in classification, with weights, with
+        several targets.
+        """
+        if self.residuals is None:
+            raise OptionError(
+                "prediction intervals are for a regression of one target without weights; leave the interval out."
+            )
+        half = half_width(self.residuals, level)
+        return np.stack([(middle := self.predict(X)) - half, middle + half], 1)
 
     def module(self, X: Any) -> nn.Module:
         """Your own network with the delivered weights, ready for inference; X gives the shape of its input.
@@ -99,6 +119,7 @@ class Model:
         }
         named = {f"w.{k}": v for k, v in self.delivered.w.items()}
         named |= {f"buffers.{k}": v for k, v in self.delivered.buffers.items()}
+        named |= {} if self.residuals is None else {"residuals": torch.from_numpy(self.residuals)}
         tensors = {k: v.contiguous() for k, v in named.items()}
         save_file(tensors, Path(folder) / "model.safetensors", {"tauten": json.dumps(about)})
 
@@ -117,7 +138,9 @@ class Model:
                 f"no model can be read from {str(path)!r} ({error.__class__.__name__}); give a run folder."
             ) from None
         if about["module"] and build is None:
-            raise RunError(f"{str(path)!r} holds weights of a module of your own; pass build= as it was in the search.")
+            raise RunError(
+                f"{str(path)!r} holds weights of a module of your own; pass the function that builds it, or --model."
+            )
         w, buffers = ({k.removeprefix(p): v for k, v in tensors.items() if k.startswith(p)} for p in ("w.", "buffers."))
         return cls(
             Recipe.from_dict(about["recipe"]),
@@ -127,9 +150,11 @@ class Model:
             tuple(about["classes"]),
             about["target"],
             build,
+            tensors["residuals"].numpy() if "residuals" in tensors else None,
         )
 
-    def _net(self, x: Tensor) -> Net:
+    def net(self, x: Tensor) -> Net:
+        """The network without its weights, for preprocessed inputs (n, d)."""
         if self.build is not None:
             return ModuleNet(self.build, x[:2])
         structure = [t for t in self.recipe.techniques if t.structural()]

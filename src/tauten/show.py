@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import pandas as pd
 from rich.console import Console
 from rich.live import Live as RichLive
 from rich.table import Table
@@ -28,6 +29,7 @@ PHASES = {
     "ablation": "ablation: each ingredient left out, and alone",
     "training": "training every arm on all development rows",
     "holdout": "opening the holdout, once",
+    "traits": "comparing how plain and chosen networks behave",
     "resamples": "training on resamples",
     "durations": "early stopping chooses its epoch",
     "folds": "training on folds",
@@ -105,7 +107,7 @@ def summary(console: Console, evidence: Mapping[str, Any], folder: Path, source:
     console.print(Text.assemble((word, style), f": {meaning}."))
     console.print(Text(evidence["verdict"]["sentence"]), soft_wrap=True)
     console.print()
-    console.print(_arms(evidence))
+    console.print(arms(evidence))
     console.print(Text(evidence["agreement"]["sentence"]), soft_wrap=True)
     if evidence["ablation"]:
         console.print()
@@ -113,7 +115,7 @@ def summary(console: Console, evidence: Mapping[str, Any], folder: Path, source:
         console.print(f"Training the recipe takes {evidence['train_seconds_ratio']:.2f} × the time of plain.")
     for warning in evidence["warnings"]:
         console.print(Text(f"note: {warning}", style="yellow"), soft_wrap=True)
-    console.print(Text(f"\n{_time(evidence)}"), soft_wrap=True)
+    console.print(Text(f"\n{time_spent(evidence)}"), soft_wrap=True)
     said = partial(console.print, highlight=False, soft_wrap=True, markup=False)
     said(f"Report: {folder}/report.html   Recipe: {folder}/recipe.toml   Figures: {folder}/result.json")
     console.print("Next:", style="bold")
@@ -122,7 +124,7 @@ def summary(console: Console, evidence: Mapping[str, Any], folder: Path, source:
     said(f'  in your own loop: tauten.Recipe.load("{folder}/recipe.toml").attach(model, …)')
 
 
-def _time(evidence: Mapping[str, Any]) -> str:
+def time_spent(evidence: Mapping[str, Any]) -> str:
     """How the time was split, and what it was used for."""
     seconds, race, budget = evidence["seconds"], evidence["race_seconds"], evidence["budget"]
     parts = ", ".join(f"{name} {own:.1f}" for name, own in seconds.items() if name != "total")
@@ -157,6 +159,20 @@ def measured(console: Console, figures: Mapping[str, Any]) -> None:
         )
     for warning in figures["warnings"]:
         console.print(Text(f"note: {warning}", style="yellow"), soft_wrap=True)
+
+
+def predicted(console: Console, table: pd.DataFrame, out: Path, level: float | None) -> None:
+    """The end of `predict`: how many of what."""
+    own = table["prediction"]
+    if "low" in table:
+        half = (table["high"] - table["low"]).iloc[0] / 2
+        text = f"between {own.min():.4g} and {own.max():.4g}; a share of {level:g} of targets lies within ± {half:.4g}"
+    elif own.dtype.kind == "f":
+        text = f"between {own.min():.4g} and {own.max():.4g}"
+    else:
+        text = ", ".join(f"{name} {count}" for name, count in own.value_counts().head(10).items())
+    console.print(Text(f"{len(table)} rows predicted: {text}."), soft_wrap=True)
+    console.print(f"Written: {out}", markup=False, soft_wrap=True)
 
 
 def catalogue(console: Console) -> None:
@@ -199,7 +215,8 @@ def markdown() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _arms(evidence: Mapping[str, Any]) -> Table:
+def arms(evidence: Mapping[str, Any]) -> Table:
+    """Plain, usual and chosen: their figures on fresh folds and on the holdout."""
     main = evidence["metric"]
     second = next((m for m in ("accuracy", "mae") if m in evidence["plain"]["finals"] and m != main), None)
     table = Table(title=f"{evidence['n_train']} rows for everything, {evidence['n_holdout']} held out; 95 % intervals")
@@ -207,7 +224,8 @@ def _arms(evidence: Mapping[str, Any]) -> Table:
     shown = [main, *([second] if second else [])]
     for words in ("fresh folds", "held out"):
         for name in shown:
-            better = "higher" if METRICS[name].greater_is_better else "lower"
+            more = evidence["greater_is_better"] if name == main else METRICS[name].greater_is_better
+            better = "higher" if more else "lower"
             table.add_column(f"{name}, {words}\n({better} is better)", justify="right")
     for arm in ("plain", "usual", "chosen"):
         cells = [_interval(evidence[arm][part][name], "\n") for part in ("finals", "holdout") for name in shown]

@@ -9,6 +9,7 @@ from tauten.cli.catalogue import experiment, techniques
 from tauten.cli.decomposing import bias_variance
 from tauten.cli.measuring import compare, train
 from tauten.cli.searching import resume, search
+from tauten.cli.using import info, predict
 from tauten.errors import UsageError
 
 app = typer.Typer(
@@ -17,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Finds, applies and proves the regularization of a neural network.",
 )
-for _command in (search, resume, train, compare, bias_variance, techniques, experiment):
+for _command in (search, resume, train, predict, info, compare, bias_variance, techniques, experiment):
     app.command()(_command)
 
 

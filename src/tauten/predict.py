@@ -1,0 +1,31 @@
+"""A model's predictions as a table: one row for each row of the data, in its order."""
+
+import numpy as np
+import pandas as pd
+
+from tauten.errors import DataError, OptionError
+from tauten.model import Model
+
+
+def predictions(model: Model, frame: pd.DataFrame, level: float | None = None) -> pd.DataFrame:
+    """Predictions for the rows of a frame that has the columns of training, in any order, with or without others.
+
+    Columns: `prediction`, and `probability_CLASS` for each class; in regression with a `level` instead `low` and
+    `high`, between which a share `level` of such rows' targets lies. Raises DataError for columns that are missing or
+    of another kind, and for no rows; OptionError for a level that the model has no interval for.
+    """
+    if not len(frame):
+        raise DataError("the data has no rows; expected at least one to predict.")
+    if model.scale is not None:
+        columns = {"prediction": model.predict(frame)}
+        if level is not None:
+            columns["low"], columns["high"] = model.predict_interval(frame, level).T
+        return pd.DataFrame(columns)
+    if level is not None:
+        raise OptionError(
+            f"interval is {level:g}, and the run predicts classes with probabilities; leave the interval out."
+        )
+    probabilities = model.predict_proba(frame)
+    names = [f"probability_{name}" for name in model.classes]
+    labels = np.array(model.classes)[probabilities.argmax(1)]
+    return pd.DataFrame({"prediction": labels} | dict(zip(names, probabilities.T, strict=True)))
