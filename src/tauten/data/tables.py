@@ -11,10 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from tauten.bundles import alike
 from tauten.data.columns import column_bytes, counted, listed, mix, value_hashes
 from tauten.data.features import usable, without_copies
 from tauten.data.frames import as_frame
 from tauten.data.read import FORMATS, read, suggestion
+from tauten.data.sides import crossings, group_codes, joined, times
 from tauten.data.targets import Task, encode, weights
 from tauten.errors import DataError
 
@@ -33,7 +35,8 @@ class Table:
 
     `y` holds class codes (n,) int64 in classification, 0 and 1 (n, K) float64 in multilabel, and numbers float64 in
     regression: (n,), or (n, K) for several targets. `classes` is empty but in classification. `weights` (n,) float64
-    says how much each row counts, None where all count alike.
+    says how much each row counts, None where all count alike. `groups` (n,) numbers what must stay together, `time`
+    (n,) says what comes later, `held` (n,) which rows are the person's own holdout; None where nothing is said.
     """
 
     name: str
@@ -44,6 +47,9 @@ class Table:
     targets: tuple[str, ...]
     warnings: tuple[str, ...]
     weights: npt.NDArray[np.float64] | None = None
+    groups: npt.NDArray[np.int64] | None = None
+    time: npt.NDArray[np.float64] | None = None
+    held: npt.NDArray[np.bool_] | None = None
 
     @property
     def target(self) -> str:
@@ -55,12 +61,12 @@ class Table:
         return dict(zip(self.targets, self.y.reshape(len(self.y), -1).T, strict=True))
 
     def content_hash(self) -> str:
-        """SHA-256 (hex) of features, targets and weights, in their order; the same in every process."""
+        """SHA-256 (hex) of all that the table holds, in its order; the same in every process."""
         names = [str(name) for name in self.frame.columns]
         digest = hashlib.sha256(json.dumps([self.task, self.target, self.classes, names]).encode())
         columns = [self.frame[name] for name in self.frame]
         columns += [pd.Series(y) for y in self.by_target().values()]
-        columns += [] if self.weights is None else [pd.Series(self.weights)]
+        columns += [pd.Series(own) for own in self._beside().values()]
         for part in map(column_bytes, columns):
             digest.update(len(part).to_bytes(8, "little") + part)
         return digest.hexdigest()
@@ -79,8 +85,18 @@ class Table:
         """The table of these rows, in this order; it keeps all classes, also those that no row is left of."""
         chosen = np.asarray(rows)
         frame = self.frame.iloc[chosen].reset_index(drop=True)
-        weights = None if self.weights is None else self.weights[chosen]
-        return replace(self, frame=frame, y=self.y[chosen], weights=weights)
+        beside = {name: own[chosen] for name, own in self._beside().items()}
+        return replace(self, frame=frame, y=self.y[chosen], **beside)
+
+    def together(self) -> npt.NDArray[np.int64]:
+        """What stays on one side of a split (n,): groups, or else rows of equal content."""
+        codes = self.y if self.classes else None
+        return alike(self.row_hashes(), codes) if self.groups is None else self.groups
+
+    def _beside(self) -> dict[str, npt.NDArray[Any]]:
+        """What is said of rows beside features and targets."""
+        said = {"weights": self.weights, "groups": self.groups, "time": self.time, "held": self.held}
+        return {name: own for name, own in said.items() if own is not None}
 
 
 Names = str | Sequence[str]
@@ -94,12 +110,17 @@ def load(
     categorical: Names = (),
     drop: Names = (),
     weight: str | None = None,
+    groups: str | None = None,
+    time: str | None = None,
+    holdout_file: str | Path | None = None,
 ) -> Table:
     """A table from a bundled data set by name, a file that `read` knows, or a DataFrame that holds its targets.
 
     `target` is the column to predict, or several (also as "a,b"): by default the one named "target", else the last one.
     `task` overrides the guess that `from_arrays` describes. `categorical` names columns whose values are labels,
-    whatever they look like, `drop` columns to leave out, `weight` the column that says how much each row counts.
+    whatever they look like, `drop` columns to leave out, `weight` the column that says how much each row counts,
+    `groups` the one whose equal values belong together, `time` the one that says what comes later: none is a feature.
+    `holdout_file` has more rows with the same columns, the person's own holdout.
     Raises DataError for a file or a column that can't be used, OptionError for an unknown task.
 
     >>> wine = load("wine")
@@ -110,12 +131,14 @@ def load(
     bundled = name in BUNDLED and not isinstance(source, pd.DataFrame)
     if bundled and target is None:
         target, task = "target", task or BUNDLED[name]
-    frame = _source(source, name, warnings)
+    frame, held = _source(source, name, warnings), None
+    if holdout_file is not None:
+        frame, held = joined(frame, holdout_file)
     if target is None:
         target = "target" if "target" in frame else str(frame.columns[-1])
         warnings.append(f"no target column was named: took {target!r}")
     targets = _known(target, frame, name)
-    left_out = {*_known(drop, frame, name), *_known(() if weight is None else [weight], frame, name)}
+    left_out = {*_known(drop, frame, name), *_known([c for c in (weight, groups, time) if c is not None], frame, name)}
     both = left_out & set(targets)
     if both or not targets:
         found = f"{listed(sorted(both))} is a target and left out as well" if both else "no target is named"
@@ -123,7 +146,22 @@ def load(
     features = frame.drop(columns=[*targets, *left_out])
     declared = frozenset(_known(categorical, frame, name))
     counts = None if weight is None else frame[weight]
-    return _table(name, features, frame[list(targets)], task, declared, counts, warnings, guess=not bundled)
+    table = _table(name, features, frame[list(targets)], task, declared, counts, warnings, guess=not bundled)
+    return _sided(table, frame, groups, time, held)
+
+
+def _sided(
+    table: Table, frame: pd.DataFrame, groups: str | None, time: str | None, held: npt.NDArray[np.bool_] | None = None
+) -> Table:
+    """The table with what puts its rows on one side of a split; these columns stand in `frame`."""
+    codes = None if groups is None else group_codes(frame[groups])
+    moments = None if time is None else times(frame[time])
+    said = () if held is None else crossings(held, table.row_hashes(), codes, moments)
+    if held is not None and table.classes and (new := set(table.y[held]) - set(table.y[~held])):
+        raise DataError(
+            f"class {table.classes[min(new)]!r} is in the holdout file alone: expected rows of it in {table.name} too"
+        )
+    return replace(table, groups=codes, time=moments, held=held, warnings=(*table.warnings, *said))
 
 
 def from_arrays(
@@ -135,13 +173,16 @@ def from_arrays(
     categorical: Names = (),
     drop: Names = (),
     sample_weight: Any = None,
+    groups: str | None = None,
+    time: str | None = None,
 ) -> Table:
     """A table of X (n, d), an array or DataFrame, and y (n,), numbers or labels, or several targets (n, K).
 
     Without `task`: labels and numbers with fractions speak for themselves; whole numbers are classes where there are at
     most 20 distinct ones and three rows or more to each on average, else a regression target. Several targets of zeros
-    and ones are labels that exclude nobody, "multilabel", others regression targets. `categorical` and `drop` are as in
-    `load`, `sample_weight` (n,) says how much each row counts. A Series or DataFrame lends the targets its names.
+    and ones are labels that exclude nobody, "multilabel", others regression targets. `categorical`, `drop`, `groups`,
+    `time` name columns of X as in `load`, `sample_weight` (n,) says how much each row counts. A Series or DataFrame
+    lends the targets its names.
     Raises DataError for data that can't be used, OptionError for an unknown task.
 
     >>> from_arrays(np.eye(12), ["no", "yes"] * 6).classes
@@ -155,8 +196,10 @@ def from_arrays(
                 f"X has {counted(len(frame), 'row')} and {what} has {counted(len(given), 'value')}: expected one for "
                 "every row"
             )
-    declared, left_out = frozenset(_known(categorical, frame, name)), _known(drop, frame, name)
-    return _table(name, frame.drop(columns=list(left_out)), targets, task, declared, counts, [])
+    declared, left_out = frozenset(_known(categorical, frame, name)), {*_known(drop, frame, name)}
+    left_out |= {*_known([c for c in (groups, time) if c is not None], frame, name)}
+    table = _table(name, frame.drop(columns=[*left_out]), targets, task, declared, counts, [])
+    return _sided(table, frame, groups, time)
 
 
 def _source(source: str | Path | pd.DataFrame, name: str, warnings: list[str]) -> pd.DataFrame:
@@ -252,6 +295,6 @@ def _table(
     if distinct < len(frame):
         warnings.append(
             f"{len(frame) - distinct:,} of {counted(len(frame), 'row')} repeat another, target included ({distinct:,} "
-            "distinct): figures from folds flatter where copies of a row stand on both sides"
+            "distinct): copies of a row are kept on one side of every split, but count as often as they occur"
         )
     return replace(table, warnings=tuple(warnings))

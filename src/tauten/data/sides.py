@@ -1,0 +1,77 @@
+"""What puts a row on one side of a split: its group, its time, or the person's own holdout file."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from tauten.data.columns import counted, days, kind, labels, listed, numbers
+from tauten.data.read import read
+from tauten.errors import DataError
+
+
+def group_codes(column: "pd.Series[Any]") -> npt.NDArray[np.int64]:
+    """Groups (n,) numbered by their label; DataError where one is missing."""
+    _refuse_missing(column, f"groups {str(column.name)!r}", "a group")
+    return np.unique(labels(column).astype(str), return_inverse=True)[1].astype(np.int64)
+
+
+def times(column: "pd.Series[Any]") -> npt.NDArray[np.float64]:
+    """Times (n,): numbers as they are, dates in days; DataError where one is missing or is neither."""
+    what = f"time {str(column.name)!r}"
+    _refuse_missing(column, what, "a time")
+    return (numbers if kind(column) == "number" else days)(column, what)
+
+
+def crossings(
+    held: npt.NDArray[np.bool_],
+    rows: npt.NDArray[np.uint64],
+    groups: npt.NDArray[np.int64] | None,
+    time: npt.NDArray[np.float64] | None,
+) -> list[str]:
+    """What a person should know of a holdout of their own: how much of it training has seen, by content `rows`."""
+    count, found = int(held.sum()), list[str]()
+    if same := int(np.isin(rows[held], rows[~held]).sum()):
+        found.append(f"{same:,} of {counted(count, 'row')} of the holdout file repeat a row of the data: they flatter")
+    if groups is not None and (shared := int(np.isin(np.unique(groups[held]), groups[~held]).sum())):
+        found.append(f"{counted(shared, 'group')} of the holdout file also occur in the data: they flatter")
+    if time is not None and (early := int((time[held] <= time[~held].max()).sum())):
+        found.append(f"{early:,} of {counted(count, 'row')} of the holdout file are not later than all of the data")
+    return found
+
+
+def joined(frame: pd.DataFrame, path: str | Path) -> tuple[pd.DataFrame, npt.NDArray[np.bool_]]:
+    """The rows of a table with those of the person's holdout after them, and which of them (n,) are held.
+
+    Columns may stand in another order, and further ones are ignored. DataError where one is missing or holds another
+    kind of values.
+    """
+    own = read(path)
+    absent = [str(name) for name in frame if name not in own]
+    if absent:
+        raise DataError(
+            f"holdout file {str(path)!r} lacks {counted(len(absent), 'column')} of the data ({listed(absent)}): add "
+            "them, empty where unknown"
+        )
+    if not len(own):
+        raise DataError(f"holdout file {str(path)!r} has no rows: expected at least one")
+    for name in frame:
+        here, there = (kind(part[name].dropna()) if part[name].notna().any() else None for part in (frame, own))
+        if here and there and here != there:
+            raise DataError(
+                f"column {str(name)!r} is a {there} in holdout file {str(path)!r} and a {here} in the data: write both "
+                "alike"
+            )
+    both = pd.concat([frame, own[list(frame.columns)]], ignore_index=True)
+    return both, np.arange(len(both)) >= len(frame)
+
+
+def _refuse_missing(column: "pd.Series[Any]", what: str, expected: str) -> None:
+    missing = np.flatnonzero(column.isna())
+    if missing.size:
+        raise DataError(
+            f"{what} is missing in {counted(missing.size, 'row')}, first in data row {missing[0] + 1}: expected "
+            f"{expected} in every row, so fill it in or drop those rows"
+        )
