@@ -16,7 +16,7 @@ from tauten.errors import ModelError, OptionError, RunError
 from tauten.journal import Journal
 from tauten.measure import Measured, measure
 from tauten.native.library import describe
-from tauten.options import Options, parse_budget, parse_names, parse_threads
+from tauten.options import Options, parse_budget, parse_columns, parse_names, parse_threads
 from tauten.recipe import Recipe
 from tauten.result import Result, result_of
 from tauten.searching import Watcher, find, prepare
@@ -29,7 +29,7 @@ def search(
     X: Any,
     y: Any = None,
     *,
-    target: str | None = None,
+    target: str | Sequence[str] | None = None,
     model: Build | str | None = None,
     budget: str | float | None = None,
     trials: int | None = None,
@@ -40,13 +40,14 @@ def search(
 ) -> Result:
     """Find the regularization recipe of a network on data, and prove it.
 
-    X is an array or DataFrame (n, columns) with y (n,), or the name of bundled data, or the path of a CSV file with
-    `target` naming its column. `budget` is a time such as "5m" (the default), or give a number of `trials`. `model`
-    is a function that builds your own `nn.Module`, or "file.py:function"; without it a residual MLP is used.
+    X is an array or DataFrame (n, columns) with y (n,) or (n, K), or the name of bundled data, or the path of a file
+    (CSV, TSV, ARFF, Parquet, Feather) or a DataFrame that holds its targets, whose columns `target` names. `budget` is
+    a time such as "5m" (the default), or give a number of `trials`. `model` is a function that builds your own
+    `nn.Module`, or "file.py:function"; without it a residual MLP is used.
 
     Options: metric, sampler, techniques, grid, setting (a mapping, such as {"epochs": 30}), folds, holdout, seed,
-    threads, precision. With `out`, the run is journaled there, can be resumed, and leaves its results. `begun` is when
-    the budget began to run, by `time.monotonic()`; at the call where it isn't given.
+    threads, precision, task, categorical, drop, numeric. With `out`, the run is journaled there, can be resumed, and
+    leaves its results. `begun` is when the budget began to run, by `time.monotonic()`; else at the call.
 
     Errors: DataError, OptionError, RecipeError, ModelError, RunError; before anything is trained or written.
 
@@ -56,12 +57,12 @@ def search(
     True
     """
     begun = time.monotonic() if begun is None else begun
-    table = table_of(X, y, target)
     chosen = make_options(budget=None if trials else budget or "5m", trials=trials, **options)
+    table = table_of(X, y, target, chosen)
     source = str(X) if isinstance(X, str | Path) else None
     header = {
         "source": source,
-        "target": table.target if source else None,
+        "target": table.targets if y is None else None,
         "model": model if isinstance(model, str) else None,
         "own_model": model is not None,
         "options": chosen.to_json(),
@@ -91,13 +92,14 @@ def resume(
             raise RunError(
                 f"{str(folder)!r} was a search of arrays; call tauten.resume(folder, X, y) with the same ones."
             )
-        table = table_of(header["source"], None, header["target"]) if X is None else table_of(X, y, header["target"])
+        options = Options.from_json(header["options"])
+        table = table_of(header["source"] if X is None else X, y, header["target"], options)
         if table.content_hash() != header["data_hash"]:
             raise RunError(f"the data of {str(folder)!r} has changed since the run began; resume with the same data.")
         builder = load_builder(model or header["model"])
         if builder is None and header["own_model"]:
             raise RunError(f"{str(folder)!r} searched a module of your own; call tauten.resume(folder, model=build).")
-        prepared = prepare(table, Options.from_json(header["options"]), builder)
+        prepared = prepare(table, options, builder)
         if builder is None and header["engine"] != describe():
             prepared.contest.notes.append(
                 f"begun on engine {header['engine']}, resumed on {describe()}: the figures agree to rounding only."
@@ -112,7 +114,7 @@ def compare(
     y: Any = None,
     *,
     recipes: Mapping[str, Recipe | str | Path] | Sequence[str | Path],
-    target: str | None = None,
+    target: str | Sequence[str] | None = None,
     model: Build | str | None = None,
     deliver: bool = False,
     watch: Watcher = lambda _: None,
@@ -121,10 +123,10 @@ def compare(
     """Measure recipes on the same folds with the same seeds, paired, in one population.
 
     `recipes` are Recipe objects, TOML files, "plain" or "usual". Options: metric, setting (for plain and usual), folds,
-    seed, threads. With `deliver` each is also trained on all rows (`.models`).
+    seed, threads, task, categorical, drop, numeric. With `deliver` each is also trained on all rows (`.models`).
     """
-    table = table_of(X, y, target)
     chosen = make_options(trials=3, **options)
+    table = table_of(X, y, target, chosen)
     named = recipes if isinstance(recipes, Mapping) else {str(r): r for r in recipes}
     if len(named) < len(recipes):
         raise OptionError("a recipe is named twice; name each once.")
@@ -140,14 +142,17 @@ def make_options(
     threads: str | int = "auto",
     setting: Mapping[str, Value] | None = None,
     grid: Mapping[str, Sequence[Value]] | None = None,
+    categorical: str | Sequence[str] | None = None,
+    drop: str | Sequence[str] | None = None,
     **others: Any,
 ) -> Options:
     """Options from what a person writes; an unknown one is refused."""
-    known = ("metric", "sampler", "folds", "holdout", "seed", "precision")
+    known = ("metric", "sampler", "folds", "holdout", "seed", "precision", "task", "numeric")
     for name in others:
         if name not in known:
             raise OptionError(
                 f"there is no option {name!r}; it knows budget, trials, techniques, threads, setting, grid, "
+                "categorical, drop, "
                 f"{', '.join(known)}."
             )
     return Options(
@@ -157,21 +162,26 @@ def make_options(
         threads=parse_threads(threads),
         setting=dict(setting or {}),
         grid={k: tuple(v) for k, v in (grid or {}).items()},
+        categorical=parse_columns(categorical),
+        drop=parse_columns(drop),
         **others,
     )
 
 
-def table_of(X: Any, y: Any, target: str | None) -> Table:
-    """A table from arrays, a bundled name, or a file."""
+def table_of(X: Any, y: Any, target: str | Sequence[str] | None, options: Options) -> Table:
+    """A table from arrays, or from a bundled name, a file or a DataFrame that holds its targets."""
+    columns: dict[str, Any] = {"task": options.task, "categorical": options.categorical, "drop": options.drop}
     if isinstance(X, str | Path):
         if y is not None:
             raise OptionError(
                 f"y was given beside {str(X)!r}, which holds its own target; leave y out, or pass arrays."
             )
-        return load(X, target)
+        return load(X, target, **columns)
+    if y is None and target is not None and hasattr(X, "columns"):
+        return load(X, target, **columns)
     if y is None:
         raise OptionError("y is missing; pass the targets beside X, or the name of a file that holds both.")
-    return from_arrays(X, y)
+    return from_arrays(X, y, **columns)
 
 
 def recipe_of(recipe: Recipe | str | Path, options: Options, rows: int) -> Recipe:

@@ -25,7 +25,7 @@ class Options:
     """Options of a search. `setting` holds what the person has fixed; the rest of the setting is tuned or filled in.
 
     `budget` in seconds or `trials` (recipes in the race) bound it; trials make it reproducible to the bit.
-    `categorical` and `drop` name columns: to be read as labels, to be left out.
+    `task` overrides the guess; `categorical` and `drop` name columns: to be read as labels, to be left out.
     """
 
     budget: float | None = None
@@ -40,6 +40,7 @@ class Options:
     seed: int = 0
     threads: int = 1
     precision: str = "auto"
+    task: str | None = None
     categorical: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     numeric: str = "plain"
@@ -123,6 +124,15 @@ def parse_threads(text: str | int) -> int:
         return int(text)
     except ValueError:
         raise OptionError(f"threads is {text!r}; it must be a whole number or auto.") from None
+
+
+def parse_columns(text: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Names of columns from `age,town` or a sequence; a name that holds a comma takes a sequence.
+
+    >>> parse_columns("age, town")
+    ('age', 'town')
+    """
+    return tuple(n.strip() for n in text.split(",") if n.strip()) if isinstance(text, str) else tuple(text or ())
 
 
 def parse_names(text: str | Sequence[str] | None) -> tuple[str, ...] | None:

@@ -136,7 +136,7 @@ def bias_variance(
         if noise is not None or test is not None:
             given = "noise" if noise is not None else "test"
             raise OptionError(f"{given} was given without truth; pass truth=, a function of X, or leave {given} out.")
-        table = table_of(X, y, target)
+        table = table_of(X, y, target, options)
         scored = halves(table, recipes, build, replicates, options, watch)
     else:
         if y is not None or target is not None:

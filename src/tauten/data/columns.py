@@ -122,8 +122,8 @@ def days(column: "Column[Any]", what: str) -> npt.NDArray[np.float64]:
         each = column.astype(object).map(lambda value: dates(pd.Series([value], dtype=object)) is not None)
         _refuse(column, each.where(each), what, "dates were expected: write every one as 2024-12-31, or leave it empty")
         raise DataError(f"{what} holds dates written in several ways: expected one, so write them all as 2024-12-31")
-    since = (read - pd.Timestamp(0)) / pd.Timedelta(days=1)
-    return np.asarray(since, dtype=np.float64)
+    moments = read.to_numpy(dtype="datetime64[us]")
+    return np.where(np.isnat(moments), np.nan, moments.astype(np.int64) / 86_400e6)
 
 
 def measured(column: "Column[Any]", held: Kind | None) -> npt.NDArray[np.float64]:
