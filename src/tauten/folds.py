@@ -1,14 +1,17 @@
 """A table's development rows as folds that members train on: preprocessed by training rows only."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from tauten.data import Layout, Preprocessor, Table, TargetScale
 from tauten.draws import derive_seed
 from tauten.errors import DataError
+from tauten.evidence import time_blocks
 from tauten.member import Source, one_hot
 from tauten.metrics import Metric
 from tauten.split import SelectionPlan, Split, folds, one_split
@@ -50,9 +53,11 @@ class Development:
     def partition(self, *name: object) -> tuple[Split, ...]:
         """The splits of a name: k folds, or the one split of a large table. Unlike names give fresh ones."""
         seed = derive_seed("partition", *name)
+        table = self.table
+        sides: dict[str, Any] = {"groups": table.together} if table.time is None else {"time": table.time}
         if self.plan.folds == 1:
-            return (one_split(self.table.y, self.table.task, seed),)
-        return folds(self.table.y, self.table.task, self.plan.folds, seed)
+            return (one_split(table.y, table.task, seed, **sides),)
+        return folds(table.y, table.task, self.plan.folds, seed, **sides)
 
     def fold(self, split: Split) -> Fold:
         """One split, preprocessed by its training rows."""
@@ -76,6 +81,13 @@ def one_target(table: Table) -> None:
         raise DataError(
             f"{table.name} has {len(table.targets)} targets ({table.target}): expected one, so name the one to learn"
         )
+
+
+def clusters(table: Table) -> npt.NDArray[np.intp] | None:
+    """Which rows (n,) depend on each other: groups, or blocks of time; None where each stands for itself."""
+    if table.time is None or len(table.y) < 4:
+        return table.groups
+    return time_blocks(len(table.y))[np.argsort(np.argsort(table.time, kind="stable"), kind="stable")]
 
 
 def encode(table: Table, scale: TargetScale | None) -> Tensor:

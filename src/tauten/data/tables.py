@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -88,10 +89,10 @@ class Table:
         beside = {name: own[chosen] for name, own in self._beside().items()}
         return replace(self, frame=frame, y=self.y[chosen], **beside)
 
+    @cached_property
     def together(self) -> npt.NDArray[np.int64]:
         """What stays on one side of a split (n,): groups, or else rows of equal content."""
-        codes = self.y if self.classes else None
-        return alike(self.row_hashes(), codes) if self.groups is None else self.groups
+        return alike(self.row_hashes(), self.y if self.classes else None) if self.groups is None else self.groups
 
     def _beside(self) -> dict[str, npt.NDArray[Any]]:
         """What is said of rows beside features and targets."""
@@ -216,16 +217,12 @@ def _source(source: str | Path | pd.DataFrame, name: str, warnings: list[str]) -
             + suggestion(name, list(BUNDLED))
         )
     frame = read(source)
-    first = frame.iloc[:, 0]
-    if first.name in ("", "Unnamed: 0") and frame.shape[1] > 1 and first.tolist() in _counts(len(frame)):
+    first, n = frame.iloc[:, 0], len(frame)
+    if first.name in ("", "Unnamed: 0") and frame.shape[1] > 1 and first.tolist() in ([*range(n)], [*range(1, n + 1)]):
         # Many files are sorted by target; a row number would then give the target away.
         warnings.append("dropped the first column: it has no name and counts the rows")
         return frame.iloc[:, 1:]
     return frame
-
-
-def _counts(n: int) -> tuple[list[int], list[int]]:
-    return list(range(n)), list(range(1, n + 1))
 
 
 def _known(names: Names, frame: pd.DataFrame, where: str) -> tuple[str, ...]:
