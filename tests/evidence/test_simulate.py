@@ -24,7 +24,12 @@ def test_both_errors_are_seen():
 
 
 def test_table_has_a_line_for_each_case():
-    assert len(table(runs=1).splitlines()) == 1 + len(SHARES) * 3 * len(SIZES)
+    assert len(table(runs=1).splitlines()) == 1 + len(SHARES) * 4 * len(SIZES)
+
+
+def test_the_width_is_students_where_nothing_is_skewed():
+    # 2 · t(0.975, 199) times the mean of the estimated standard error, which is the true one to a quarter of a percent.
+    assert simulate(200, 1, runs=400, shares=SHARES["examples"]).width == pytest.approx(2 * 1.972, rel=0.02)
 
 
 @pytest.mark.slow
@@ -44,8 +49,8 @@ def test_a_gain_of_three_standard_errors_is_found(n, shares):
     figures = simulate(n, 10, runs=2000, shares=shares, tails="heavy", gain=3.0, seed=3)
     assert figures.found >= 0.95
     # With all of the variance known, 91.2 % would be proved; 10 seeds cost up to four points where seeds dominate,
-    # and cutting components where only the residual counts up to eight.
-    assert figures.proved >= (0.82 if shares == SHARES["residual"] else 0.86)
+    # and cutting components where only the residual counts up to eight, the correction for skewness a few at n = 50.
+    assert figures.proved >= (0.80 if shares == SHARES["residual"] else 0.84)
 
 
 @pytest.mark.slow
@@ -56,10 +61,9 @@ def test_where_examples_matter_nine_in_ten_are_proved(n):
 
 
 @pytest.mark.slow
-def test_the_known_weakness_is_no_worse_than_documented():
-    small = simulate(50, 10, runs=4000, shares=SHARES["examples"], tails="skewed", seed=5)
-    middle = simulate(200, 10, runs=4000, shares=SHARES["examples"], tails="skewed", seed=5)
-    assert small.coverage >= 0.88
-    assert middle.coverage >= 0.91
-    assert small.proved <= 0.15
-    assert middle.proved <= 0.11
+@pytest.mark.parametrize(("n", "share"), [(50, 0.075), (200, 0.065), (2000, 0.05)])
+def test_rare_losses_prove_little_more_than_they_may(n, share):
+    # Student's t alone: 13.6, 9.8 and 6.5 %.
+    figures = simulate(n, 10, runs=4000, shares=SHARES["examples"], tails="skewed", seed=5)
+    assert figures.coverage >= 0.93
+    assert figures.proved <= share

@@ -92,8 +92,9 @@ def compare(
     the examples of one fold have in common.
 
     Where few examples lose much, Student's t promises too much. So the interval holds both t's and the one corrected
-    for skewness (`student.bounds`), and `p` is the less certain of the two. `docs/evidence.md` shows how often the
-    promise is kept, and where it isn't: rare losses of which a sample may hold none, and a few lopsided seeds.
+    for skewness (`student.bounds`), and `p` is the less certain of the two, with a half more of the skewness than the
+    sample shows. `docs/evidence.md` shows how often the promise is kept, and where it isn't: rare losses of which a
+    sample may hold none, and a few lopsided seeds.
 
     Raises DataError where shapes differ, a value is not finite, or there are fewer than 2 examples or clusters;
     OptionError for a level outside (0, 1). The interval: see `variance_components`.

@@ -5,7 +5,7 @@
 
 import sys
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from tauten.evidence.record import Record
 from tauten.evidence.student import Floats
 from tauten.evidence.verdict import grade
 
-Tails = Literal["normal", "heavy", "skewed"]
+Tails = Literal["normal", "heavy", "skewed", "lopsided seeds"]
 Shares = tuple[float, float, float]
 
 SHARES: dict[str, Shares] = {
@@ -28,9 +28,13 @@ SHARES: dict[str, Shares] = {
 
 @dataclass(frozen=True)
 class Figures(Record):
-    """Shares of `runs` where the interval held the true gain, and where the verdict was proved, or at least likely."""
+    """Shares of `runs` where the interval held the true gain, and where the verdict was proved, or at least likely.
+
+    `width` is the interval's mean length in true standard errors (Student's at 9 degrees of freedom: 4.5; normal: 3.9).
+    """
 
     coverage: float
+    width: float
     proved: float
     found: float
     runs: int
@@ -50,25 +54,29 @@ def simulate(
 
     `shares` is what examples, seeds and residual each contribute to the variance of the mean, which is 1 in all.
     `tails` shapes the effects of examples and the residual: normal; heavy, Student's t with 3 degrees of freedom;
-    skewed, a lognormal turned round (skewness −6: a few examples lose much), the shape that favours false proofs.
+    skewed, a lognormal turned round (skewness −6: a few examples lose much), the shape that favours false proofs;
+    "lopsided seeds" is that shape for the effects of seeds instead.
     """
     rng = np.random.default_rng(seed)
     e, s, r = (share**0.5 for share in shares)
+    of_seeds: Tails = "skewed" if tails == "lopsided seeds" else "normal"
     covered = proved = found = 0
+    width = 0.0
     for _ in range(runs):
         better = (
             gain
             + e * n**0.5 * _draw(rng, (n, 1), tails)
-            + s * seeds**0.5 * rng.standard_normal((1, seeds))
+            + s * seeds**0.5 * _draw(rng, (1, seeds), of_seeds)
             + r * (n * seeds) ** 0.5 * _draw(rng, (n, seeds), tails)
         )
         difficulty = 100 * rng.standard_normal((n, 1)) + np.zeros((n, seeds))
         result = compare(difficulty, difficulty - better)
         name = grade(result)
+        width += (result.high - result.low) / runs
         covered += result.low <= gain <= result.high
         proved += name == "proved"
         found += name != "no evidence"
-    return Figures(covered / runs, proved / runs, found / runs, runs)
+    return Figures(covered / runs, width, proved / runs, found / runs, runs)
 
 
 def _draw(rng: np.random.Generator, shape: tuple[int, int], tails: Tails) -> Floats:
@@ -82,17 +90,17 @@ def _draw(rng: np.random.Generator, shape: tuple[int, int], tails: Tails) -> Flo
 
 
 def table(runs: int = 1000) -> str:
-    """Return coverage, false proofs and power as lines of text; half a minute on one core at 1,000 runs."""
-    lines = [
-        f"{'variance from':20}{'tails':8}{'n':>6}{'seeds':>6}{'coverage':>10}{'false proofs':>14}{'proved at 3 SE':>16}"
-    ]
+    """Return coverage, false proofs and power as lines of text; a minute on one core at 1,000 runs."""
+    words = ("variance from", "tails", "n", "seeds", "coverage", "width", "false proofs", "proved at 3 SE", "found")
+    lines = ["{:20}{:15}{:>6}{:>6}{:>10}{:>7}{:>14}{:>16}{:>7}".format(*words)]
     for name, shares in SHARES.items():
-        for tails in ("normal", "heavy", "skewed"):
+        for tails in get_args(Tails):
             for n in (50, 200, 2000):
                 null = simulate(n, 10, runs=runs, shares=shares, tails=tails)
                 gain = simulate(n, 10, runs=runs, shares=shares, tails=tails, gain=3.0, seed=1)
                 lines.append(
-                    f"{name:20}{tails:8}{n:6}{10:6}{null.coverage:10.3f}{null.proved:14.3f}{gain.proved:16.3f}"
+                    f"{name:20}{tails:15}{n:6}{10:6}{null.coverage:10.3f}{null.width:7.2f}{null.proved:14.3f}"
+                    f"{gain.proved:16.3f}{gain.found:7.3f}"
                 )
     return "\n".join(lines)
 

@@ -8,7 +8,8 @@ from tauten.errors import DataError, OptionError
 
 Floats = NDArray[np.float64]
 CAUTION = 1.5
-"""A sample shows less skewness than there is: where rare examples lose much, most samples hold few of them."""
+"""By how much a proof takes the mean's skewness for larger than the sample's: where rare examples lose much, most
+samples hold few of them. Intervals keep their level without it, and are shorter (`docs/evidence.md`)."""
 SYMMETRIC = 1e-7
 """Below this the inverse of the transformation has no digits left, and nothing to correct."""
 
@@ -48,14 +49,14 @@ def half_width(standard_error: float, df: float, level: float) -> float:
 
 
 def upper_p(mean: float, standard_error: float, df: float, skewness: float = 0.0) -> float:
-    """Return the one-sided p-value for "the expectation is above 0"; `skewness` as for `bounds`.
+    """Return the one-sided p-value for "the expectation is above 0"; `skewness` as for `bounds`, taken CAUTION times.
 
     Without any spread the answer is certain: 0 for a positive mean, 1 for zero or a negative one.
     """
     if standard_error == 0:
         return 0.0 if mean > 0 else 1.0
     t = mean / standard_error
-    corrected = without_skewness(t, skewness)
+    corrected = without_skewness(t, CAUTION * skewness)
     # The less certain of the two; nothing is known of the direction where they disagree about it.
     certain = 0.0 if t * corrected <= 0 else min(t, corrected, key=abs)
     return float(special.stdtr(df, -certain))
@@ -96,16 +97,16 @@ def skewness_of(third: float, variance: float) -> float:
 def without_skewness(t: float, skewness: float) -> float:
     """Return t transformed so that skewed data leave it nearly Student's.
 
-    With a = CAUTION · skewness: ((1 + a·t/3)³ − 1) / a + a/6, that is t + a·t²/3 + a²·t³/27 + a/6 (Hall 1992, Journal
-    of the Royal Statistical Society B 54:221-228), monotone in t for every a.
+    With the mean's skewness a: ((1 + a·t/3)³ − 1) / a + a/6, that is t + a·t²/3 + a²·t³/27 + a/6 (Hall 1992, Journal of
+    the Royal Statistical Society B 54:221-228), monotone in t for every a.
     """
-    a = CAUTION * skewness
+    a = skewness
     return t + a * t * t / 3 + a * a * t**3 / 27 + a / 6
 
 
 def with_skewness(t: float, skewness: float) -> float:
     """Return what `without_skewness` turns into t."""
-    a = CAUTION * skewness
+    a = skewness
     if abs(a) < SYMMETRIC:
         return t
     return 3 / a * (float(np.cbrt(1 + a * (t - a / 6))) - 1)
