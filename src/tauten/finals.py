@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from tauten.cells import Arm, Cell, Trainer
 from tauten.draws import derive_seed
-from tauten.evidence import Choice, Difference, Estimate, Ingredient, ablation, compare, interval, one_standard_error
+from tauten.evidence import Choice, Estimate, Ingredient, ablation, interval, one_standard_error
 from tauten.folds import Development, Fold
 from tauten.metrics import Metric
 
@@ -142,12 +142,9 @@ class Finals:
         arms = [arm for pair in pairs.values() for arm in pair]
         own = self.scores("finals B", arms, plan.ablation)
 
-        shown, sign = self._metrics[self._main].shown, -1 if self._metrics[self._main].greater_is_better else 1
-
         def gains(better: str, worse: str) -> Floats:
             a, b = ((own.get(name) or scored[name]).means for name in (worse, better))
-            keys = sorted(own[arms[0].name].means)
-            return np.array([sign * (shown(a[key]) - shown(b[key])) for key in keys])
+            return np.array([a[key] - b[key] for key in sorted(own[arms[0].name].means)])
 
         rows = [
             (name, gains("chosen", without.name), gains(alone.name, "plain"))
@@ -193,23 +190,6 @@ class Finals:
         return Scores({name: values[scored] for name, values in rows.items()}, means)
 
 
-def shown_difference(metric: Metric, a: Floats, b: Floats) -> Difference:
-    """The improvement of b over a in the metric's shown units (RMSE by the delta method at each arm's own mean)."""
-    return compare(linearized(metric, a), linearized(metric, b), greater_is_better=metric.greater_is_better)
-
-
 def shown_interval(metric: Metric, rows: Floats) -> Estimate:
     """An arm's figure with its interval, in the metric's shown units."""
-    return interval(linearized(metric, rows))
-
-
-def linearized(metric: Metric, rows: Floats) -> Floats:
-    """Contributions whose mean is the shown figure: f(m) + f′(m) · (row − m) at the mean m.
-
-    Exact for accuracy, first order for RMSE.
-    """
-    mean = float(rows.mean())
-    step = 1e-6 * max(abs(mean), 1e-12)
-    slope = (metric.shown(mean + step) - metric.shown(max(mean - step, 0.0))) / (mean + step - max(mean - step, 0.0))
-    result: Floats = metric.shown(mean) + slope * (rows - mean)
-    return result
+    return interval(metric.shown(rows))

@@ -13,11 +13,11 @@ from torch import nn
 from tauten.cells import Arm, Trainer
 from tauten.data import Table
 from tauten.draws import derive_seed
-from tauten.evidence import grade
-from tauten.finals import Finals, Scores, shown_difference, shown_interval
+from tauten.evidence import compare, grade
+from tauten.finals import Finals, Scores, shown_interval
 from tauten.folds import Development, one_target
 from tauten.member import Member
-from tauten.metrics import METRICS, Metric, metric
+from tauten.metrics import Metric, metrics_for
 from tauten.model import Model
 from tauten.options import Options
 from tauten.population import Builder, Population
@@ -35,7 +35,7 @@ REPLICATES = 10
 class Measured:
     """Cross-validated figures of named recipes, on the same folds and seeds; gains over plain, or the first."""
 
-    metric: Metric
+    metrics: tuple[Metric, ...]
     arms: tuple[Arm, ...]
     scores: Mapping[str, Scores]
     models: Mapping[str, Model]
@@ -45,13 +45,11 @@ class Measured:
 
     def to_json(self) -> dict[str, Any]:
         """Figures and pairwise differences as plain values."""
-        main = self.metric
+        main, named = self.metrics[0], {m.name: m for m in self.metrics}
         first = next((arm.name for arm in self.arms if arm.name == "plain"), self.arms[0].name)
         own = {arm.name: self.scores[arm.name].rows for arm in self.arms}
         differences = {
-            name: shown_difference(main, own[first][main.name], rows[main.name])
-            for name, rows in own.items()
-            if name != first
+            name: compare(own[first][main.name], rows[main.name]) for name, rows in own.items() if name != first
         }
         return {
             "schema": "tauten.measure/1",
@@ -63,7 +61,7 @@ class Measured:
                     "techniques": arm.recipe.to_dict()["techniques"],
                     "setting": arm.recipe.setting.to_dict(),
                     "epochs_trained": arm.epochs,
-                    "scores": {m: shown_interval(METRICS[m], rows).to_json() for m, rows in own[arm.name].items()},
+                    "scores": {m: shown_interval(named[m], rows).to_json() for m, rows in own[arm.name].items()},
                 }
                 for arm in self.arms
             },
@@ -86,14 +84,13 @@ def measure(
     """Measure recipes on a table; with `deliver` also train a model of each on all rows."""
     journal = Unrecorded()
     one_target(table)
-    main = metric(options.metric, table.task)
-    metrics = [main, *(m for m in METRICS.values() if m.task == table.task and m is not main)]
+    metrics = metrics_for(options.metric, table.task, table.y)
     plan = selection_plan(table.y, table.task, options.folds, table.classes)
     development = Development.of(table, plan, options.numeric)
     whole = development.whole()
     builder = Builder(whole.source, module, precision=options.precision)
     watch(Phase("durations", journal.seconds_used))
-    arms = _durations(recipes, development, builder, options, main)
+    arms = _durations(recipes, development, builder, options, metrics[0])
     watch(Phase("folds", journal.seconds_used))
     trainer = Trainer(builder, journal, metrics, options.threads, lambda n: watch(Tick(n)))
     scores = Finals(development, trainer, metrics, options.seed).scores("measure", arms, REPLICATES)
@@ -111,7 +108,7 @@ def measure(
                 arm.recipe, delivered, whole.preprocessor, whole.scale, table.classes, table.target, module
             )
     notes = (*table.warnings, *plan.warnings, *_sick(scores))
-    return Measured(main, tuple(arms), scores, models, len(table.y), round(journal.seconds_used, 2), notes)
+    return Measured(metrics, tuple(arms), scores, models, len(table.y), round(journal.seconds_used, 2), notes)
 
 
 def _durations(

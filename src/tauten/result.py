@@ -15,11 +15,10 @@ import numpy as np
 from tauten.cells import Arm
 from tauten.errors import RunError
 from tauten.finals import shown_interval
-from tauten.metrics import METRICS
+from tauten.found import Found
 from tauten.model import Model
 from tauten.native.library import describe
 from tauten.recipe import Recipe
-from tauten.searching import Found
 from tauten.trial import Trial
 
 SCHEMA = "tauten.result/1"
@@ -76,7 +75,7 @@ def result_of(found: Found) -> Result:
         "epochs_trained": (found.plain if found.verdict.name == "no evidence" else found.chosen).epochs,
     }
     recipe = dataclasses.replace(found.model.recipe, context=context)
-    main = found.metric
+    main = found.metrics[0]
     evidence = {
         "schema": SCHEMA,
         "source": table.name,
@@ -136,7 +135,7 @@ def versions() -> dict[str, str]:
 def _arm(found: Found, arm: Arm) -> dict[str, Any]:
     finals, holdout = found.finals[arm.name].rows, found.holdout[arm.name]
     figures = {
-        part: {name: shown_interval(METRICS[name], own).to_json() for name, own in rows.items()}
+        part: {m.name: shown_interval(m, rows[m.name]).to_json() for m in found.metrics}
         for part, rows in (("finals", finals), ("holdout", holdout))
     }
     if found.holdout_too_small:

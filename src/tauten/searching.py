@@ -16,18 +16,18 @@ from tauten.cells import Arm, Trainer
 from tauten.contest import Contest, Field, diverged
 from tauten.data import Table
 from tauten.draws import derive_seed
-from tauten.evidence import Agreement, Choice, Difference, Ingredient, Verdict, holdout_agrees, too_small, verdict
-from tauten.finals import Finals, Plan, Scores, shown_difference
+from tauten.evidence import compare, holdout_agrees, too_small, verdict
+from tauten.finals import Finals, Plan
 from tauten.folds import Development, Fold, encode, one_target
+from tauten.found import Found
 from tauten.member import Delivered, Member
-from tauten.metrics import METRICS, Metric, metric
+from tauten.metrics import Metric, metrics_for
 from tauten.model import Model
 from tauten.options import Options
 from tauten.population import Builder, Population
 from tauten.racing import Standing
 from tauten.speed import gradients_a_second
 from tauten.split import Sealed, holdout, selection_plan
-from tauten.trial import Trial
 from tauten.unrecorded import Recorder
 
 
@@ -48,39 +48,6 @@ class Tick:
 
 
 Watcher = Callable[[Phase | Standing | Tick], None]
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Found:
-    """Everything a search found out."""
-
-    table: Table
-    options: Options
-    metric: Metric
-    plan: Plan
-    chosen: Arm
-    plain: Arm
-    usual: Arm
-    choice: Choice
-    field: Field
-    finals: Mapping[str, Scores]
-    holdout: Mapping[str, Mapping[str, np.ndarray]]
-    differences: Mapping[str, Difference]
-    verdict: Verdict
-    agreement: Agreement
-    ablation: tuple[Ingredient, ...]
-    model: Model
-    n_train: int
-    n_holdout: int
-    trials: tuple[Trial, ...]
-    folds: int
-    precision: str
-    gradient_evaluations: int
-    seconds: dict[str, float]
-    race_seconds: dict[str, float]
-    train_seconds_ratio: float
-    holdout_too_small: bool
-    warnings: tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -108,15 +75,14 @@ def prepare(
     """
     begun = time.monotonic() if begun is None else begun
     one_target(table)
-    main = metric(options.metric, table.task)
-    metrics = (main, *(m for m in METRICS.values() if m.task == table.task and m is not main))
     rows, held = holdout(table.row_hashes(), table.y, table.task, options.holdout)
     dev = table.take(rows)
+    metrics = metrics_for(options.metric, dev.task, dev.y)
     plan = selection_plan(dev.y, dev.task, options.folds, dev.classes)
     development = Development.of(dev, plan, options.numeric)
     whole = development.whole()
     builder = Builder(whole.source, module, precision=options.precision)
-    contest = Contest(options, development, builder, main)
+    contest = Contest(options, development, builder, metrics[0])
     return Prepared(table, options, metrics, Sealed(held), development, whole, builder, contest, module, begun)
 
 
@@ -163,7 +129,7 @@ def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
         chosen = arms[0] = dataclasses.replace(plain, name="chosen")
         scored = {**scored, "chosen": scored["plain"]}
     rows = {name: scores.rows[main.name] for name, scores in scored.items()}
-    differences = {name: shown_difference(main, rows[name], rows["chosen"]) for name in ("plain", "usual")}
+    differences = {name: compare(rows[name], rows["chosen"]) for name in ("plain", "usual")}
     decided = verdict(differences["plain"], differences["usual"])
     pairs = _ingredients(chosen, plain, field)
     plan = corrected(None)
@@ -187,7 +153,7 @@ def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
     )
     held_scores = {arm.name: _held(model, whole, opened, delivered, arm, plan, metrics) for arm in arms}
     held_rows = [held_scores[name][main.name] for name in ("plain", "chosen")]
-    differences["holdout"] = shown_difference(main, *held_rows)
+    differences["holdout"] = compare(*held_rows)
     agreement = holdout_agrees(differences["plain"], differences["holdout"])
     ratio = journal.once("seconds ratio", lambda: _seconds_ratio(builder, whole, chosen, plain))
     smallest = int(np.bincount(opened.y).min()) if table.classes else None
@@ -204,8 +170,8 @@ def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
     overrun = contest.budget.overrun(seconds["total"])
     notes += [overrun] if overrun else []
     return Found(
-        table, options, main, plan, chosen, arms[1], arms[2], choice, field, scored, held_scores, differences, decided,
-        agreement, ablation, model, len(dev.y), len(opened.y), tuple(contest.racing.trials.values()),
+        table, options, metrics, plan, chosen, arms[1], arms[2], choice, field, scored, held_scores, differences,
+        decided, agreement, ablation, model, len(dev.y), len(opened.y), tuple(contest.racing.trials.values()),
         selection.folds, prepared.builder.precision,
         contest.racing.gradient_evaluations + trainer.gradient_evaluations,
         seconds, dataclasses.asdict(contest.racing.seconds), float(ratio), bool(small), tuple(notes),

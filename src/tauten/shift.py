@@ -71,10 +71,17 @@ class Shift:
             fold, cut = self._folds[number], len(self._folds[number].score)
             # NumPy keeps Python's lock over so short operations; torch would hand it to the engine's thread each time.
             stack = np.stack([outputs[id].numpy() for id in ids])
-            own = metric.contributions(stack, self._targets[number], fold.unit)
-            stops = own[:, cut:].mean(-1).tolist() if fold.stop is not None else [None] * len(ids)
-            found |= dict(zip(ids, zip(own[:, :cut].mean(-1).tolist(), stops, strict=True), strict=True))
+            parts = [slice(cut)] if fold.stop is None else [slice(cut), slice(cut, None)]
+            own = [self._means(metric, number, stack, part) for part in parts]
+            stops = own[1] if fold.stop is not None else [None] * len(ids)
+            found |= dict(zip(ids, zip(own[0], stops, strict=True), strict=True))
         return found
+
+    def _means(self, metric: Metric, number: int, stack: np.ndarray, part: slice) -> list[float]:
+        """Each member's loss over one part of a fold's rows; stack (M, R, K)."""
+        own = metric.contributions(stack[:, part], self._targets[number][part], self._folds[number].unit)
+        means: list[float] = own.mean(-1).tolist()
+        return means
 
     def _follow(self) -> None:
         """Let go who has left, and take in newcomers; after a resume all of them, who first catch up."""

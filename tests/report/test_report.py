@@ -236,9 +236,9 @@ def test_only_log_loss_shows_a_gap(evidence: Evidence, regression: Evidence) -> 
     assert "The shaded gap" in Page(render(evidence)).text
     page = Page(render(regression))
     assert "The shaded gap" not in page.text
-    assert "Training loss and validation MSE have different units" in page.text
+    assert "Training loss and validation RMSE have different units" in page.text
     assert "The RMSE (lower is better) is" in page.text
-    assert any("validation MSE" in svg for svg in page.figures())
+    assert any("validation RMSE" in svg for svg in page.figures())
 
 
 def test_wild_first_epochs_do_not_flatten_the_curves(evidence: Evidence) -> None:

@@ -7,15 +7,18 @@ from typing import Any, TypeGuard
 
 Json = Mapping[str, Any]
 ARMS = ("plain", "usual", "chosen")
-GREATER_IS_BETTER = ("accuracy", "balanced_accuracy")
+GREATER_IS_BETTER = ("accuracy", "balanced_accuracy", "f1", "auc", "r2")
 METRICS = {
     "log_loss": "log loss",
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
+    "f1": "F1",
+    "auc": "AUC",
     "brier": "Brier score",
     "rmse": "RMSE",
     "mse": "MSE",
     "mae": "MAE",
+    "r2": "R²",
 }
 
 
@@ -23,8 +26,8 @@ METRICS = {
 class Names:
     """What the chosen metric is called where its figure stands, and where single rows' contributions are averaged.
 
-    The race and its curves hold raw means, lower is better: errors for accuracy, squares for RMSE. The ablation's gains
-    are in the metric itself.
+    The race and its curves hold losses, lower is better: where more is better, one minus the metric. The ablation's
+    gains are in the metric itself.
     """
 
     metric: str
@@ -36,7 +39,8 @@ class Names:
     def of(cls, metric: str) -> "Names":
         """The names of a metric of result.json."""
         name = METRICS.get(metric, metric)
-        raw = {"accuracy": "error rate", "balanced_accuracy": "balanced error rate", "rmse": "MSE"}.get(metric, name)
+        raw = {"accuracy": "error rate", "balanced_accuracy": "balanced error rate"}.get(metric)
+        raw = raw or (f"1 − {name}" if metric in GREATER_IS_BETTER else name)
         # Only cross-entropy is what both curves measure; elsewhere a gap between them would have no meaning.
         return cls(name, raw, name, metric == "log_loss")
 
