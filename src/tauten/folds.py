@@ -32,9 +32,9 @@ class Fold:
         return metric.contributions(outputs, self.source.targets[rows], self.unit)
 
     @property
-    def unit(self) -> float:
+    def unit(self) -> float | npt.NDArray[np.float64]:
         """What the targets were divided by."""
-        return self.scale.std if self.scale else 1.0
+        return self.scale.unit if self.scale else 1.0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -94,4 +94,4 @@ def encode(table: Table, scale: TargetScale | None) -> Tensor:
     """Targets (n, K): class probabilities, or standardized numbers."""
     if scale is None:
         return one_hot(torch.from_numpy(table.y), len(table.classes))
-    return torch.from_numpy(scale.scale(table.y)).reshape(-1, 1)
+    return torch.from_numpy(scale.scale(table.y)).reshape(len(table.y), -1)

@@ -245,5 +245,11 @@ def test_target_scale():
     np.testing.assert_allclose(scale.restore(scale.scale(y)), y, rtol=1e-6)
     assert TargetScale.from_json(json.loads(json.dumps(scale.to_json()))) == scale
     assert TargetScale.fit(np.full(7, 0.1)).std == 1.0
+    several = np.column_stack([y, np.full(len(y), 0.1), y**2])
+    each = TargetScale.fit(several)
+    np.testing.assert_allclose(each.scale(several), StandardScaler().fit_transform(several), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(each.restore(each.scale(several)), several, rtol=1e-5)
+    np.testing.assert_array_equal(each.unit, [y.std(), 1, (y**2).std()])
+    assert TargetScale.from_json(json.loads(json.dumps(each.to_json()))) == each
     with pytest.raises(DataError, match="the stored target scale can't be read"):
         TargetScale.from_json({"mean": 1.0})
