@@ -17,9 +17,10 @@ import numpy.typing as npt
 from tauten import timeline
 from tauten.bundles import deal, hold, holders
 from tauten.errors import DataError, OptionError, RunError
-from tauten.strata import Ints as Rows
-from tauten.strata import Task, allot, rows_of, strata
+from tauten.strata import Ints, Task, allot, rows_of, strata
 from tauten.timeline import Times
+
+Rows = Ints
 
 MAX_HOLDOUT = 0.5
 TWICE_BELOW = 2_000

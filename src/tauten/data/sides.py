@@ -26,18 +26,30 @@ def times(column: "pd.Series[Any]") -> npt.NDArray[np.float64]:
 
 
 def crossings(
-    held: npt.NDArray[np.bool_],
     rows: npt.NDArray[np.uint64],
+    held: npt.NDArray[np.bool_],
     groups: npt.NDArray[np.int64] | None,
     time: npt.NDArray[np.float64] | None,
 ) -> list[str]:
-    """What a person should know of a holdout of their own: how much of it training has seen, by content `rows`."""
-    count, found = int(held.sum()), list[str]()
-    if same := int(np.isin(rows[held], rows[~held]).sum()):
+    """What a person should know of rows that repeat, by content `rows`, and of what a holdout of their own shares with
+    the data."""
+    own, count, found = rows[~held], int(held.sum()), list[str]()
+    distinct = np.unique(own).size
+    if distinct < len(own):
+        kept = (
+            "are kept on one side of every split, but"
+            if groups is None and time is None
+            else "may be on both sides, and"
+        )
+        found.append(
+            f"{len(own) - distinct:,} of {counted(len(own), 'row')} repeat another, target included ({distinct:,} "
+            f"distinct): copies of a row {kept} count as often as they occur"
+        )
+    if same := int(np.isin(rows[held], own).sum()):
         found.append(f"{same:,} of {counted(count, 'row')} of the holdout file repeat a row of the data: they flatter")
-    if groups is not None and (shared := int(np.isin(np.unique(groups[held]), groups[~held]).sum())):
+    if count and groups is not None and (shared := int(np.isin(np.unique(groups[held]), groups[~held]).sum())):
         found.append(f"{counted(shared, 'group')} of the holdout file also occur in the data: they flatter")
-    if time is not None and (early := int((time[held] <= time[~held].max()).sum())):
+    if count and time is not None and (early := int((time[held] <= time[~held].max()).sum())):
         found.append(f"{early:,} of {counted(count, 'row')} of the holdout file are not later than all of the data")
     return found
 

@@ -157,7 +157,7 @@ def _sided(
     """The table with what puts its rows on one side of a split; these columns stand in `frame`."""
     codes = None if groups is None else group_codes(frame[groups])
     moments = None if time is None else times(frame[time])
-    said = () if held is None else crossings(held, table.row_hashes(), codes, moments)
+    said = crossings(table.row_hashes(), np.zeros(len(frame), bool) if held is None else held, codes, moments)
     if held is not None and table.classes and (new := set(table.y[held]) - set(table.y[~held])):
         raise DataError(
             f"class {table.classes[min(new)]!r} is in the holdout file alone: expected rows of it in {table.name} too"
@@ -288,10 +288,4 @@ def _table(
     table = Table(name, features, targets.y, targets.task, targets.classes, names, ())
     features = without_copies(features, table.by_target(), targets.task != "regression", warnings)
     table = replace(table, frame=features, weights=None if counts is None else weights(counts))
-    distinct = np.unique(table.row_hashes()).size
-    if distinct < len(frame):
-        warnings.append(
-            f"{len(frame) - distinct:,} of {counted(len(frame), 'row')} repeat another, target included ({distinct:,} "
-            "distinct): copies of a row are kept on one side of every split, but count as often as they occur"
-        )
     return replace(table, warnings=tuple(warnings))
