@@ -127,7 +127,8 @@ def test_a_search_against_the_clock_is_told_again_from_its_journal(tmp_path):
     assert again == figures
     seconds, race = (json.loads(figures)[key] for key in ("seconds", "race_seconds"))
     assert list(seconds) == [
-        "set-up", "speed", "race", "finals A", "finals B", "ablation", "training", "holdout", "total",
+        "set-up", "speed", "race", "finals A", "finals B", "ablation", "training", "holdout", "traits",
+        "total",
     ]  # fmt: skip
     assert sum(v for k, v in seconds.items() if k != "total") == pytest.approx(seconds["total"], abs=0.1)
     assert 0 < race["training"] < seconds["race"]

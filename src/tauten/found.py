@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -46,4 +47,5 @@ class Found:
     race_seconds: dict[str, float]
     train_seconds_ratio: float
     holdout_too_small: bool
+    traits: Mapping[str, Any]
     warnings: tuple[str, ...]

@@ -97,6 +97,7 @@ def result_of(found: Found) -> Result:
         },
         "agreement": found.agreement.to_json(),
         "ablation": [i.to_json() for i in found.ablation],
+        "traits": found.traits,
         "choice": found.choice.to_json(),
         "train_seconds_ratio": found.train_seconds_ratio,
         "n_train": found.n_train,

@@ -6,28 +6,26 @@ development rows → open the holdout, once → verdict
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import numpy as np
-import torch
 from torch import nn
 
 from tauten.cells import Arm, Trainer
 from tauten.contest import Contest, Field, diverged
 from tauten.data import Table
-from tauten.draws import derive_seed
 from tauten.evidence import compare, holdout_agrees, too_small, verdict
 from tauten.finals import Finals, Plan
-from tauten.folds import Development, Fold, encode, one_target
+from tauten.folds import Development, Fold, one_target
 from tauten.found import Found
-from tauten.member import Delivered, Member
+from tauten.heldout import Held, train_arms
 from tauten.metrics import Metric, metrics_for
-from tauten.model import Model
 from tauten.options import Options
-from tauten.population import Builder, Population
+from tauten.population import Builder
 from tauten.racing import Standing
 from tauten.speed import gradients_a_second
 from tauten.split import Sealed, holdout, selection_plan
+from tauten.traits import predictions, traits
 from tauten.unrecorded import Recorder
 
 
@@ -103,8 +101,9 @@ def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
     def tick(n: int) -> None:
         watch(Tick(n))
 
-    trainer = Trainer(builder, journal, metrics, options.threads, tick)
-    finals = Finals(development, trainer, metrics, options.seed)
+    recorded = (*metrics, *predictions(dev.task))
+    trainer = Trainer(builder, journal, recorded, options.threads, tick)
+    finals = Finals(development, trainer, recorded, options.seed)
     clock.begin("finals A")
     best, plain, choice = finals.choose(field.candidates + [field.usual], field.plains, plan)
     chosen, plain = dataclasses.replace(best, name="chosen"), dataclasses.replace(plain, name="plain")
@@ -136,26 +135,21 @@ def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
     clock.begin("ablation")
     ablation = finals.explain(pairs, scored, plan)
     clock.begin("training")
-    delivered = _train_arms(builder, whole, arms, plan.holdout_seeds, options, tick)
+    models = train_arms(builder, whole, table, prepared.module, arms, plan.holdout_seeds, options, tick)
     answer = arms[1] if decided.name == "no evidence" else chosen
-    model = Model(
-        answer.recipe,
-        delivered[answer.name, 0],
-        whole.preprocessor,
-        whole.scale,
-        table.classes,
-        table.target,
-        prepared.module,
-    )
     clock.begin("holdout")
     opened = table.take(
         prepared.sealed.open(lambda: journal.append("holdout opened", {"arms": [a.name for a in arms]}))
     )
-    held_scores = {arm.name: _held(model, whole, opened, delivered, arm, plan, metrics) for arm in arms}
+    held = Held.of(whole, opened)
+    held_scores = {arm.name: held.contributions(models[arm.name], metrics) for arm in arms}
     held_rows = [held_scores[name][main.name] for name in ("plain", "chosen")]
     differences["holdout"] = compare(*held_rows)
     agreement = holdout_agrees(differences["plain"], differences["holdout"])
     ratio = journal.once("seconds ratio", lambda: _seconds_ratio(builder, whole, chosen, plain))
+    clock.begin("traits")
+    resampled = {name: scores.rows for name, scores in scored.items()} if selection.folds > 1 else {}
+    changed = traits(models, held, main, resampled, options.seed)
     smallest = int(np.bincount(opened.y).min()) if table.classes else None
     notes = [*table.warnings, *selection.warnings, *contest.notes]
     small = too_small(len(opened.y), smallest)
@@ -171,10 +165,10 @@ def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
     notes += [overrun] if overrun else []
     return Found(
         table, options, metrics, plan, chosen, arms[1], arms[2], choice, field, scored, held_scores, differences,
-        decided, agreement, ablation, model, len(dev.y), len(opened.y), tuple(contest.racing.trials.values()),
-        selection.folds, prepared.builder.precision,
+        decided, agreement, ablation, models[answer.name][0], len(dev.y), len(opened.y),
+        tuple(contest.racing.trials.values()), selection.folds, prepared.builder.precision,
         contest.racing.gradient_evaluations + trainer.gradient_evaluations,
-        seconds, dataclasses.asdict(contest.racing.seconds), float(ratio), bool(small), tuple(notes),
+        seconds, dataclasses.asdict(contest.racing.seconds), float(ratio), bool(small), changed, tuple(notes),
     )  # fmt: skip
 
 
@@ -218,41 +212,6 @@ def _ingredients(chosen: Arm, plain: Arm, field: Field) -> dict[str, tuple[Arm, 
 
 def _both(pairs: Mapping[str, tuple[Arm, Arm]]) -> list[Arm]:
     return [arm for pair in pairs.values() for arm in pair]
-
-
-def _train_arms(
-    builder: Builder, whole: Fold, arms: list[Arm], seeds: int, options: Options, tick: Callable[[int], None]
-) -> dict[tuple[str, int], Delivered]:
-    """Every arm on all development rows, before the holdout is opened."""
-    asked = [(arm, s) for arm in arms for s in range(seeds)]
-    members = [
-        Member(i, arm.recipe, derive_seed("holdout", options.seed, s), 0, arm.epochs)
-        for i, (arm, s) in enumerate(asked)
-    ]
-    with Population(builder, [whole.source], options.threads) as population:
-        population.enter(members)
-        done = population.complete({}, extract=[m.id for m in members], tick=tick)
-    result = {(arm.name, s): done[i].delivered for i, (arm, s) in enumerate(asked)}
-    return {key: value for key, value in result.items() if value is not None}
-
-
-def _held(
-    model: Model,
-    whole: Fold,
-    opened: Table,
-    delivered: Mapping[tuple[str, int], Delivered],
-    arm: Arm,
-    plan: Plan,
-    metrics: Sequence[Metric],
-) -> dict[str, np.ndarray]:
-    """Contributions (rows, seeds) on the holdout by metric."""
-    targets, unit = encode(opened, whole.scale), whole.scale.std if whole.scale else 1.0
-    inputs = torch.from_numpy(whole.preprocessor.transform(opened.frame))
-    outputs = [
-        dataclasses.replace(model, recipe=arm.recipe, delivered=delivered[arm.name, s]).forward(inputs)
-        for s in range(plan.holdout_seeds)
-    ]
-    return {m.name: np.stack([m.contributions(out, targets, unit) for out in outputs], 1) for m in metrics}
 
 
 def _seconds_ratio(builder: Builder, whole: Fold, chosen: Arm, plain: Arm, repeats: int = 3) -> float:

@@ -19,7 +19,9 @@ import tauten
 from tauten.report import render
 
 VOID = {"meta", "img", "br"}
-SECTIONS = ["Plain, usual", "recipe", "Curves", "The race", "How it was measured", "What to do next"]
+SECTIONS = [
+    "Plain, usual", "recipe", "What else changed", "Curves", "The race", "How it was measured", "What to do next",
+]  # fmt: skip
 
 Evidence = dict[str, Any]
 
@@ -288,3 +290,22 @@ def test_numbers_that_are_not_finite_read_like_null(evidence: Evidence) -> None:
     evidence["train_seconds_ratio"], before["train_seconds_ratio"] = math.nan, None
     evidence["race"][0]["score"], before["race"][0]["score"] = math.inf, None
     assert render(evidence) == render(before)
+
+
+def test_traits_stand_before_and_after_with_what_changed(evidence: Evidence, regression: Evidence) -> None:
+    measured = evidence["traits"]["measured"]
+    own = {"mean": 0.25, "low": 0.2, "high": 0.3, "n": 10}
+    measured["weight_gini"] = {"plain": own, "chosen": {**own, "mean": 0.75}, "change": {**own, "mean": 0.5}}
+    measured["weight_zeros"]["change"] = {"mean": 0.1, "low": -0.1, "high": 0.3, "n": 10}
+    measured["brier"] = {"plain": own, "chosen": None, "change": None}
+    html = render(evidence)
+    text = Page(html).text
+    assert re.search(r"Inequality of weights .*? 0\.250 0\.200 to 0\.300 0\.750 0\.200 to 0\.300 \+0\.500", text)
+    assert "<strong>+0.500</strong>" in html
+    assert "<strong>+0.10</strong>" not in html
+    assert "+0.10" in text
+    assert "Brier score squared error of probabilities, lower is better 0.250" in text
+    assert "Calibration error" in text
+    assert "Calibration error" not in Page(render(regression)).text
+    del evidence["traits"]
+    assert "What else changed" not in Page(render(evidence)).text

@@ -8,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tauten.errors import RecipeError
 from tauten.evidence.verdict import LIKELY, PROVED
+from tauten.report.traits import traits
 from tauten.report.words import (
     ARMS,
     GREATER_IS_BETTER,
@@ -34,6 +35,7 @@ PHASES = {
     "ablation": "the recipe without each technique, and each technique alone",
     "training": "every arm on all rows but the holdout",
     "holdout": "opened and scored",
+    "traits": "how plain's and the recipe's networks behave on it",
 }
 SHOWN_WARNINGS = 6
 
@@ -74,6 +76,7 @@ def _view(e: Json) -> dict[str, Any]:
         "settings": _settings(e),
         "techniques": [_technique(name, own, e) for name, own in e["chosen"]["techniques"].items()],
         "changed_batches": sorted(t for t in set().union(*(e[a]["techniques"] for a in ARMS)) if _changes_batches(t)),
+        "traits": traits(e),
         "race": _race(e),
         "phases": _phases(e["seconds"]),
         "warnings": [str(w) for w in e["warnings"]],

@@ -1,0 +1,75 @@
+"""Every arm trained on all development rows; and the holdout's rows, once opened, as these networks see them."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from tauten.cells import Arm
+from tauten.data import Table
+from tauten.draws import derive_seed
+from tauten.folds import Fold, encode
+from tauten.member import Member
+from tauten.metrics import Metric
+from tauten.model import Model
+from tauten.options import Options
+from tauten.population import Builder, Population
+
+Floats = npt.NDArray[np.float64]
+Models = Mapping[str, tuple[Model, ...]]
+"""The networks of each arm, one a seed; networks at the same place had the same seed."""
+
+
+def train_arms(
+    builder: Builder,
+    whole: Fold,
+    table: Table,
+    module: Callable[[], nn.Module] | None,
+    arms: Sequence[Arm],
+    seeds: int,
+    options: Options,
+    tick: Callable[[int], None],
+) -> Models:
+    """Models of every arm on all development rows, before the holdout is opened."""
+    asked = [(arm, s) for arm in arms for s in range(seeds)]
+    members = [
+        Member(i, arm.recipe, derive_seed("holdout", options.seed, s), 0, arm.epochs)
+        for i, (arm, s) in enumerate(asked)
+    ]
+    with Population(builder, [whole.source], options.threads) as population:
+        population.enter(members)
+        done = population.complete({}, extract=[m.id for m in members], tick=tick)
+    models: dict[str, tuple[Model, ...]] = {arm.name: () for arm in arms}
+    for i, (arm, _) in enumerate(asked):
+        delivered = done[i].delivered
+        assert delivered is not None
+        model = Model(arm.recipe, delivered, whole.preprocessor, whole.scale, table.classes, table.target, module)
+        models[arm.name] += (model,)
+    return models
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Held:
+    """Opened rows: inputs (n, d) preprocessed by the development rows, targets (n, K), and what these were divided
+    by."""
+
+    inputs: Tensor
+    targets: Tensor
+    unit: float | Floats
+    task: str
+
+    @classmethod
+    def of(cls, whole: Fold, opened: Table) -> "Held":
+        """As the networks trained on `whole` see them."""
+        inputs = torch.from_numpy(whole.preprocessor.transform(opened.frame))
+        return cls(inputs, encode(opened, whole.scale), whole.unit, opened.task)
+
+    def contributions(self, models: Sequence[Model], metrics: Sequence[Metric]) -> dict[str, Floats]:
+        """Contributions (rows, seeds) of one arm's models by metric."""
+        outputs = [model.forward(self.inputs) for model in models]
+        return {
+            m.name: np.stack([m.contributions(out, self.targets, self.unit) for out in outputs], 1) for m in metrics
+        }
