@@ -46,8 +46,9 @@ def search(
     `nn.Module`, or "file.py:function"; without it a residual MLP is used.
 
     Options: metric, sampler, techniques, grid, setting (a mapping, such as {"epochs": 30}), folds, holdout, seed,
-    threads, precision, task, categorical, drop, numeric. With `out`, the run is journaled there, can be resumed, and
-    leaves its results. `begun` is when the budget began to run, by `time.monotonic()`; else at the call.
+    threads, precision, task, categorical, drop, numeric, groups, time, holdout_file. With `out`, the run is journaled
+    there, can be resumed, and leaves its results. `begun` is when the budget began to run, by `time.monotonic()`; else
+    at the call.
 
     Errors: DataError, OptionError, RecipeError, ModelError, RunError; before anything is trained or written.
 
@@ -123,9 +124,12 @@ def compare(
     """Measure recipes on the same folds with the same seeds, paired, in one population.
 
     `recipes` are Recipe objects, TOML files, "plain" or "usual". Options: metric, setting (for plain and usual), folds,
-    seed, threads, task, categorical, drop, numeric. With `deliver` each is also trained on all rows (`.models`).
+    seed, threads, task, categorical, drop, numeric, groups, time. With `deliver` each is also trained on all rows
+    (`.models`).
     """
     chosen = make_options(trials=3, **options)
+    if chosen.holdout_file is not None:
+        raise OptionError("nothing is held out where recipes are compared; leave holdout_file out.")
     table = table_of(X, y, target, chosen)
     named = recipes if isinstance(recipes, Mapping) else {str(r): r for r in recipes}
     if len(named) < len(recipes):
@@ -147,7 +151,19 @@ def make_options(
     **others: Any,
 ) -> Options:
     """Options from what a person writes; an unknown one is refused."""
-    known = ("metric", "sampler", "folds", "holdout", "seed", "precision", "task", "numeric")
+    known = (
+        "metric",
+        "sampler",
+        "folds",
+        "holdout",
+        "seed",
+        "precision",
+        "task",
+        "numeric",
+        "groups",
+        "time",
+        "holdout_file",
+    )
     for name in others:
         if name not in known:
             raise OptionError(
@@ -170,17 +186,23 @@ def make_options(
 
 def table_of(X: Any, y: Any, target: str | Sequence[str] | None, options: Options) -> Table:
     """A table from arrays, or from a bundled name, a file or a DataFrame that holds its targets."""
-    columns: dict[str, Any] = {"task": options.task, "categorical": options.categorical, "drop": options.drop}
+    named = ("task", "categorical", "drop", "groups", "time")
+    columns = {name: getattr(options, name) for name in named}
     if isinstance(X, str | Path):
         if y is not None:
             raise OptionError(
                 f"y was given beside {str(X)!r}, which holds its own target; leave y out, or pass arrays."
             )
-        return load(X, target, **columns)
+        return load(X, target, **columns, holdout_file=options.holdout_file)
     if y is None and target is not None and hasattr(X, "columns"):
-        return load(X, target, **columns)
+        return load(X, target, **columns, holdout_file=options.holdout_file)
     if y is None:
         raise OptionError("y is missing; pass the targets beside X, or the name of a file that holds both.")
+    if options.holdout_file is not None:
+        raise OptionError(
+            f"holdout_file ({options.holdout_file}) goes with a file or a DataFrame that holds its targets; name them "
+            "by target."
+        )
     return from_arrays(X, y, **columns)
 
 

@@ -12,9 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from tauten.cells import Arm, Cell, Trainer
+from tauten.conformal import quantiles
+from tauten.data import Table
 from tauten.draws import derive_seed
 from tauten.evidence import Choice, Estimate, Ingredient, ablation, interval, one_standard_error
-from tauten.folds import Development, Fold
+from tauten.folds import Development, Fold, clusters
 from tauten.metrics import Metric
 
 Floats = npt.NDArray[np.float64]
@@ -66,15 +68,25 @@ def ladder(folds: int) -> tuple[Plan, ...]:
 
 @dataclasses.dataclass(frozen=True)
 class Scores:
-    """An arm's contributions (rows, replicates) by metric, and each single training's mean by (replicate, fold)."""
+    """An arm's contributions (rows, replicates) by metric, and each single training's mean by (replicate, fold).
+
+    `clusters` (rows,) says which rows depend on each other, None where each stands for itself.
+    """
 
     rows: Mapping[str, Floats]
     means: Mapping[tuple[int, int], float]
+    clusters: npt.NDArray[np.intp] | None = None
 
     @property
     def finite(self) -> bool:
         """False where a training diverged."""
         return all(bool(np.isfinite(v).all()) for v in self.rows.values())
+
+    def residuals(self, table: Table) -> Floats | None:
+        """What prediction intervals are made of: in a regression of one target without weights, else None."""
+        if table.task != "regression" or table.y.ndim > 1 or table.weights is not None or not self.finite:
+            return None
+        return quantiles(self.rows["mae"])
 
 
 class Finals:
@@ -87,6 +99,7 @@ class Finals:
         n, folds = len(development.table.y), development.plan.folds
         self.test_train_ratio = 1 / (folds - 1) if folds > 1 else 0.2 / 0.7
         self._one_split = folds == 1
+        self._clusters = clusters(development.table)
         self._rows = n
 
     def scores(
@@ -187,9 +200,10 @@ class Finals:
                 rows[name][where[r, f], r] = values
         scored = np.unique(np.concatenate(list(where.values())))
         means = {key: float(np.mean(answer[self._main])) for key, answer in cells.items()}
-        return Scores({name: values[scored] for name, values in rows.items()}, means)
+        together = None if self._clusters is None else self._clusters[scored]
+        return Scores({name: values[scored] for name, values in rows.items()}, means, together)
 
 
-def shown_interval(metric: Metric, rows: Floats) -> Estimate:
-    """An arm's figure with its interval, in the metric's shown units."""
-    return interval(metric.shown(rows))
+def shown_interval(metric: Metric, rows: Floats, together: npt.NDArray[np.intp] | None = None) -> Estimate:
+    """An arm's figure with its interval, in the metric's shown units; `together` (rows,) as `Scores.clusters`."""
+    return interval(metric.shown(rows), clusters=together)

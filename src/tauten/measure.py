@@ -48,8 +48,11 @@ class Measured:
         main, named = self.metrics[0], {m.name: m for m in self.metrics}
         first = next((arm.name for arm in self.arms if arm.name == "plain"), self.arms[0].name)
         own = {arm.name: self.scores[arm.name].rows for arm in self.arms}
+        together = self.scores[first].clusters
         differences = {
-            name: compare(own[first][main.name], rows[main.name]) for name, rows in own.items() if name != first
+            name: compare(own[first][main.name], rows[main.name], clusters=together)
+            for name, rows in own.items()
+            if name != first
         }
         return {
             "schema": "tauten.measure/1",
@@ -61,7 +64,9 @@ class Measured:
                     "techniques": arm.recipe.to_dict()["techniques"],
                     "setting": arm.recipe.setting.to_dict(),
                     "epochs_trained": arm.epochs,
-                    "scores": {m: shown_interval(named[m], rows).to_json() for m, rows in own[arm.name].items()},
+                    "scores": {
+                        m: shown_interval(named[m], rows, together).to_json() for m, rows in own[arm.name].items()
+                    },
                 }
                 for arm in self.arms
             },
@@ -85,7 +90,7 @@ def measure(
     journal = Unrecorded()
     one_target(table)
     metrics = metrics_for(options.metric, table.task, table.y)
-    plan = selection_plan(table.y, table.task, options.folds, table.classes)
+    plan = selection_plan(table.y, table.task, options.folds, table.classes, table.together, table.time)
     development = Development.of(table, plan, options.numeric)
     whole = development.whole()
     builder = Builder(whole.source, module, precision=options.precision)
@@ -105,7 +110,14 @@ def measure(
             delivered = done[i].delivered
             assert delivered is not None
             models[arm.name] = Model(
-                arm.recipe, delivered, whole.preprocessor, whole.scale, table.classes, table.target, module
+                arm.recipe,
+                delivered,
+                whole.preprocessor,
+                whole.scale,
+                table.classes,
+                table.target,
+                module,
+                scores[arm.name].residuals(table),
             )
     notes = (*table.warnings, *plan.warnings, *_sick(scores))
     return Measured(metrics, tuple(arms), scores, models, len(table.y), round(journal.seconds_used, 2), notes)

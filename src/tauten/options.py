@@ -25,7 +25,9 @@ class Options:
     """Options of a search. `setting` holds what the person has fixed; the rest of the setting is tuned or filled in.
 
     `budget` in seconds or `trials` (recipes in the race) bound it; trials make it reproducible to the bit.
-    `task` overrides the guess; `categorical` and `drop` name columns: to be read as labels, to be left out.
+    `task` overrides the guess; `categorical` and `drop` name columns: to be read as labels, to be left out. `groups`
+    names the column of what must stay on one side of every split, `time` that of what comes later, `holdout_file` a
+    file that is the holdout.
     """
 
     budget: float | None = None
@@ -44,6 +46,9 @@ class Options:
     categorical: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     numeric: str = "plain"
+    groups: str | None = None
+    time: str | None = None
+    holdout_file: str | None = None
 
     def __post_init__(self) -> None:
         if (self.budget is None) == (self.trials is None):
@@ -56,6 +61,10 @@ class Options:
             raise OptionError(f"threads is {self.threads}; it must be 1 or more, or auto.")
         if self.precision not in PRECISIONS:
             raise OptionError(f"precision is {self.precision!r}; it must be one of {', '.join(PRECISIONS)}.")
+        if self.groups is not None and self.time is not None:
+            raise OptionError(
+                f"groups ({self.groups}) and time ({self.time}) were both given; give the one that splits the rows."
+            )
         if self.numeric not in NUMERIC:
             raise OptionError(f"numeric is {self.numeric!r}; it must be one of {', '.join(NUMERIC)}.")
         for name in self.techniques or ():

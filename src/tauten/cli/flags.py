@@ -10,7 +10,10 @@ import typer
 
 from tauten.errors import OptionError, RunError
 
-Source = Annotated[str, typer.Argument(help="digits, breast_cancer, wine, diabetes, or a CSV(.gz) file.")]
+Source = Annotated[
+    str, typer.Argument(help="digits, breast_cancer, wine, diabetes; or a CSV, TSV, ARFF, Parquet or Feather file.")
+]
+Target = Annotated[str | None, typer.Option(help="Name of the target column, or several: a,b.")]
 Threads = Annotated[str, typer.Option(help="A number, or auto: the physical cores free to this process.")]
 Folder = Annotated[Path | None, typer.Option(help="Folder for the run; runs/NAME by default.")]
 ModelFile = Annotated[str | None, typer.Option(help="Your own network: FILE.py:FUNCTION that returns an nn.Module.")]
@@ -20,7 +23,19 @@ ModelFile = Annotated[str | None, typer.Option(help="Your own network: FILE.py:F
 class Data:
     """What the table's columns mean."""
 
-    target: Annotated[str | None, typer.Option(help="Name of the target column.")] = None
+    target: Target = None
+    task: Annotated[str | None, typer.Option(help="classification, multilabel or regression; else guessed.")] = None
+    categorical: Annotated[str | None, typer.Option(help="Columns a,b to read as labels, such as codes.")] = None
+    drop: Annotated[str | None, typer.Option(help="Columns a,b to leave out.")] = None
+    numeric: Annotated[
+        str, typer.Option(help="Numbers enter as they are, scaled (plain), or over quantile bins (piecewise).")
+    ] = "plain"
+    groups: Annotated[str | None, typer.Option(help="Column of what must not be split, such as the patient.")] = None
+    time: Annotated[str | None, typer.Option(help="Column of time: the latest rows are held out.")] = None
+
+    def asked(self) -> dict[str, Any]:
+        """As the functions of `tauten.api` take it."""
+        return dataclasses.asdict(self)
 
 
 @dataclasses.dataclass(frozen=True)

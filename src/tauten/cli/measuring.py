@@ -56,7 +56,7 @@ def _measure(source: str, recipes: list[str], data: Data, training: Training, de
 
     engine_note(Console(stderr=True), training.model)
     with Live(Console(stderr=True), None) as live:
-        return run(source, recipes=recipes, target=data.target, deliver=deliver, watch=live, **training.asked())
+        return run(source, recipes=recipes, deliver=deliver, watch=live, **data.asked(), **training.asked())
 
 
 def _write(path: Path, figures: dict[str, Any]) -> None:

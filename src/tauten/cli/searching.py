@@ -27,6 +27,9 @@ def search(
     grid: Annotated[list[str] | None, typer.Option(help="For --sampler grid: NAME.KEY=V1,V2; may be repeated.")] = None,
     fixed: Fixed,
     holdout: Annotated[float, typer.Option(help="Share of the rows that no choice ever sees.")] = 0.2,
+    holdout_file: Annotated[
+        str | None, typer.Option(help="A file of your own that no choice ever sees, instead of such a share.")
+    ] = None,
     training: Training,
     out: Folder = None,
 ) -> None:
@@ -44,7 +47,6 @@ def search(
     with Live(Console(stderr=True), budget or (None if trials else "5m"), folder) as live:
         result = run(
             source,
-            target=data.target,
             budget=budget,
             trials=trials,
             out=folder,
@@ -54,7 +56,9 @@ def search(
             grid=parse_grid(grid or []),
             setting=fixed.asked(),
             holdout=holdout,
+            holdout_file=holdout_file,
             begun=begun,
+            **data.asked(),
             **training.asked(),
         )
     summary(Console(), result.evidence, folder, source)
