@@ -25,7 +25,8 @@ def quantiles(residuals: Floats) -> Floats:
     [2.0, 5.0]
     """
     m = min(len(residuals), MOST)
-    result: Floats = np.quantile(residuals, np.arange(1, m + 1) / m, method="inverted_cdf")
+    ranks = -(-np.arange(1, m + 1) * residuals.size // m)
+    result: Floats = np.sort(residuals, axis=None)[ranks - 1]
     return result
 
 

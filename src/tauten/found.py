@@ -32,6 +32,7 @@ class Found:
     field: Field
     finals: Mapping[str, Scores]
     holdout: Mapping[str, Mapping[str, np.ndarray]]
+    holdout_clusters: np.ndarray | None
     differences: Mapping[str, Difference]
     verdict: Verdict
     agreement: Agreement

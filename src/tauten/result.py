@@ -5,17 +5,20 @@ import json
 import math
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
+from torch import nn
 
 from tauten.cells import Arm
 from tauten.errors import RunError
 from tauten.finals import shown_interval
 from tauten.found import Found
+from tauten.journal import NAME as JOURNAL
 from tauten.model import Model
 from tauten.native.library import describe
 from tauten.recipe import Recipe
@@ -42,6 +45,23 @@ class Result:
         names = " + ".join(self.recipe.names) or "plain"
         return f"<Result {self.verdict}: {names}>"
 
+    def predict(self, X: Any) -> npt.NDArray[Any]:
+        """Labels as text (n,), or numbers (n,); X has the columns of training, in any order, with or without others."""
+        return self.model.predict(X)
+
+    @classmethod
+    def load(cls, folder: str | Path, model: Callable[[], nn.Module] | None = None) -> Self:
+        """What a search left in a folder; one of your own network needs the function that builds it again.
+
+        RunError where the folder holds no finished search.
+        """
+        figures = read_figures(folder)
+        if figures["schema"] != SCHEMA:
+            raise RunError(f"{str(folder)!r} was not left by a search; load its model with tauten.model.Model.load.")
+        return cls(
+            figures["verdict"]["name"], Recipe.load(Path(folder) / "recipe.toml"), figures, Model.load(folder, model)
+        )
+
     def save(self, folder: str | Path) -> None:
         """Write recipe.toml, result.json, model.safetensors and report.html into a folder."""
         from tauten.report import render
@@ -60,6 +80,22 @@ class Result:
 def to_text(evidence: Mapping[str, Any]) -> str:
     """result.json as text; keys in a fixed order, no NaN."""
     return json.dumps(_finite(evidence), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def read_figures(folder: str | Path) -> dict[str, Any]:
+    """result.json of a run; RunError where there is none, with what to do."""
+    path = Path(folder) / "result.json"
+    try:
+        figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        begun = (Path(folder) / JOURNAL).exists()
+        fix = f"it was cut off: go on with `tauten resume {folder}`" if begun else "give the folder of a finished run"
+        raise RunError(f"{str(folder)!r} holds no result.json; {fix}.") from None
+    except (OSError, ValueError) as error:
+        raise RunError(f"{str(path)!r} can't be read ({error.__class__.__name__}); give the folder of a run.") from None
+    if not isinstance(figures, dict) or not str(figures.get("schema")).startswith("tauten."):
+        raise RunError(f"{str(path)!r} was not written by tauten; give the folder of a run.")
+    return figures
 
 
 def result_of(found: Found) -> Result:
@@ -134,10 +170,13 @@ def versions() -> dict[str, str]:
 
 
 def _arm(found: Found, arm: Arm) -> dict[str, Any]:
-    finals, holdout = found.finals[arm.name].rows, found.holdout[arm.name]
+    finals, holdout = found.finals[arm.name], found.holdout[arm.name]
     figures = {
-        part: {m.name: shown_interval(m, rows[m.name]).to_json() for m in found.metrics}
-        for part, rows in (("finals", finals), ("holdout", holdout))
+        part: {m.name: shown_interval(m, rows[m.name], together).to_json() for m in found.metrics}
+        for part, rows, together in (
+            ("finals", finals.rows, finals.clusters),
+            ("holdout", holdout, found.holdout_clusters),
+        )
     }
     if found.holdout_too_small:
         figures["holdout"] = {name: {**own, "low": None, "high": None} for name, own in figures["holdout"].items()}

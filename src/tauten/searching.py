@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 
 import numpy as np
+import numpy.typing as npt
 from torch import nn
 
 from tauten.cells import Arm, Trainer
@@ -16,7 +17,7 @@ from tauten.contest import Contest, Field, diverged
 from tauten.data import Table
 from tauten.evidence import compare, holdout_agrees, too_small, verdict
 from tauten.finals import Finals, Plan
-from tauten.folds import Development, Fold, one_target
+from tauten.folds import Development, Fold, clusters, one_target
 from tauten.found import Found
 from tauten.heldout import Held, train_arms
 from tauten.metrics import Metric, metrics_for
@@ -24,7 +25,7 @@ from tauten.options import Options
 from tauten.population import Builder
 from tauten.racing import Standing
 from tauten.speed import gradients_a_second
-from tauten.split import Sealed, holdout, selection_plan
+from tauten.split import Rows, Sealed, holdout, selection_plan
 from tauten.traits import predictions, traits
 from tauten.unrecorded import Recorder
 
@@ -73,15 +74,23 @@ def prepare(
     """
     begun = time.monotonic() if begun is None else begun
     one_target(table)
-    rows, held = holdout(table.row_hashes(), table.y, table.task, options.holdout)
+    rows, held = _sides(table, options.holdout)
     dev = table.take(rows)
     metrics = metrics_for(options.metric, dev.task, dev.y)
-    plan = selection_plan(dev.y, dev.task, options.folds, dev.classes)
+    plan = selection_plan(dev.y, dev.task, options.folds, dev.classes, dev.together, dev.time)
     development = Development.of(dev, plan, options.numeric)
     whole = development.whole()
     builder = Builder(whole.source, module, precision=options.precision)
-    contest = Contest(options, development, builder, metrics[0])
+    share = len(held) / len(table.y)  # what the end of the search will cost
+    contest = Contest(dataclasses.replace(options, holdout=share), development, builder, metrics[0])
     return Prepared(table, options, metrics, Sealed(held), development, whole, builder, contest, module, begun)
+
+
+def _sides(table: Table, share: float) -> tuple[Rows, Rows]:
+    """(development rows, holdout rows): the person's own, or a share of the rows."""
+    if table.held is not None:
+        return np.flatnonzero(~table.held), np.flatnonzero(table.held)
+    return holdout(table.row_hashes(), table.y, table.task, share, table.groups, table.time)
 
 
 def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
@@ -127,8 +136,8 @@ def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
         contest.notes.append(f"the best candidate ({' + '.join(chosen.recipe.names)}) diverged in the finals.")
         chosen = arms[0] = dataclasses.replace(plain, name="chosen")
         scored = {**scored, "chosen": scored["plain"]}
-    rows = {name: scores.rows[main.name] for name, scores in scored.items()}
-    differences = {name: compare(rows[name], rows["chosen"]) for name in ("plain", "usual")}
+    rows, together = {name: scores.rows[main.name] for name, scores in scored.items()}, scored["plain"].clusters
+    differences = {name: compare(rows[name], rows["chosen"], clusters=together) for name in ("plain", "usual")}
     decided = verdict(differences["plain"], differences["usual"])
     pairs = _ingredients(chosen, plain, field)
     plan = corrected(None)
@@ -136,7 +145,8 @@ def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
     ablation = finals.explain(pairs, scored, plan)
     clock.begin("training")
     models = train_arms(builder, whole, table, prepared.module, arms, plan.holdout_seeds, options, tick)
-    answer = arms[1] if decided.name == "no evidence" else chosen
+    answer = "plain" if decided.name == "no evidence" else "chosen"
+    model = dataclasses.replace(models[answer][0], residuals=scored[answer].residuals(table))
     clock.begin("holdout")
     opened = table.take(
         prepared.sealed.open(lambda: journal.append("holdout opened", {"arms": [a.name for a in arms]}))
@@ -144,7 +154,8 @@ def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
     held = Held.of(whole, opened)
     held_scores = {arm.name: held.contributions(models[arm.name], metrics) for arm in arms}
     held_rows = [held_scores[name][main.name] for name in ("plain", "chosen")]
-    differences["holdout"] = compare(*held_rows)
+    apart, independent = _independent(opened)
+    differences["holdout"] = compare(*held_rows, clusters=apart)
     agreement = holdout_agrees(differences["plain"], differences["holdout"])
     ratio = journal.once("seconds ratio", lambda: _seconds_ratio(builder, whole, chosen, plain))
     clock.begin("traits")
@@ -152,7 +163,7 @@ def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
     changed = traits(models, held, main, resampled, options.seed)
     smallest = int(np.bincount(opened.y).min()) if table.classes else None
     notes = [*table.warnings, *selection.warnings, *contest.notes]
-    small = too_small(len(opened.y), smallest)
+    small = too_small(len(opened.y), smallest, independent)
     notes += [f"held-out figures are point estimates, {small}"] if small else []
     notes += [] if agreement.agrees else [agreement.sentence]
     if options.budget and plan.name == "short":
@@ -164,12 +175,19 @@ def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
     overrun = contest.budget.overrun(seconds["total"])
     notes += [overrun] if overrun else []
     return Found(
-        table, options, metrics, plan, chosen, arms[1], arms[2], choice, field, scored, held_scores, differences,
-        decided, agreement, ablation, models[answer.name][0], len(dev.y), len(opened.y),
+        table, options, metrics, plan, chosen, arms[1], arms[2], choice, field, scored, held_scores, apart,
+        differences, decided, agreement, ablation, model, len(dev.y), len(opened.y),
         tuple(contest.racing.trials.values()), selection.folds, prepared.builder.precision,
         contest.racing.gradient_evaluations + trainer.gradient_evaluations,
         seconds, dataclasses.asdict(contest.racing.seconds), float(ratio), bool(small), changed, tuple(notes),
     )  # fmt: skip
+
+
+def _independent(opened: Table) -> tuple[npt.NDArray[np.intp] | None, int | None]:
+    """The clusters of the holdout's rows, and how many; of a single one no spread can be told."""
+    apart = clusters(opened)
+    count = None if apart is None else len(np.unique(apart))
+    return (None if count == 1 else apart), count
 
 
 class _Phases:
