@@ -178,6 +178,7 @@ TOLD: dict[str, tuple[dict[str, Any], dict[str, Any], str, list[str]]] = {
     "codes": ({"kind": np.arange(N) % 3}, {}, "", ["kind"]),
     "codes by their name": ({"zip": 9000 + np.arange(N) % 31}, {}, "if they are codes, name them", ["zip"]),
     "copy of the target": ({"copy": ["no", "yes"] * (N // 2)}, {}, "LEAK: column 'copy' is a copy of target", []),
+    "copy by its gaps": ({"copy": ["x", None] * (N // 2)}, {}, "LEAK: column 'copy' is a copy of target", []),
     "almost a copy": ({"copy": ["no", "yes"] * (N // 2 - 1) + ["no", "no"]}, {}, "", ["copy"]),
     "many classes in doubt": ({"target": np.arange(N) % 12}, {}, "12 whole numbers: taken as classification", []),
     "whole numbers": ({"target": np.arange(N)}, {}, "60 whole numbers: taken as regression", []),
