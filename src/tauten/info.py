@@ -34,9 +34,10 @@ def _lines(figures: Mapping[str, Any], folder: Path) -> dict[str, str]:
     setting = ", ".join(f"{key} {_value(value)}" for key, value in figures["setting"].items())
     engine = "built-in network" if figures["network"] == "mlp" else "a module of your own"
     threads = "1 thread" if figures["threads"] == 1 else f"{figures['threads']} threads"
+    said = "".join(f"; {name.replace('_', ' ')} {text}" for name, text in figures["reading"].items())
     return {
-        "Data": f"{figures['source']}, target {figures['target']} ({kind}): {rows:,} rows, "
-        f"{figures['n_holdout']:,} of them held out; {figures['folds']} folds",
+        "Data": f"{figures['source']}, target {figures['target']} ({kind}): {rows:,} rows of {figures['columns']} "
+        f"columns, {figures['n_holdout']:,} of them held out; {figures['folds']} folds{said}",
         "Recipe": _recipe(figures["recipe"]),
         "Setting": f"{setting}; trained for {figures['epochs_trained']} epochs",
         "Time": time_spent(figures),

@@ -17,6 +17,8 @@ PRECISIONS = ("auto", "fp32", "bf16")
 """Of matrix products in training; auto is bf16 where the processor has it, which keeps the ranking of recipes."""
 NUMERIC = ("plain", "piecewise")
 """How numbers enter the network: one scaled input each, or piecewise-linear over quantile bins."""
+READING = ("task", "categorical", "drop", "numeric", "groups", "time", "holdout_file")
+"""Options that say how the data is to be read."""
 BUDGET = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h)?")
 
 
@@ -96,6 +98,12 @@ class Options:
                 )
                 raise OptionError(f"technique {name!r} {why} and can't be used here; leave it out of --techniques.")
         return tuple(able[name] for name in dict.fromkeys(self.techniques))
+
+    def reading(self) -> dict[str, str]:
+        """What was said of the data, by the option's name and as the command line takes it."""
+        said = {name: getattr(self, name) for name in READING}
+        texts = {name: value if isinstance(value, str) else ",".join(value) for name, value in said.items() if value}
+        return {name: text for name, text in texts.items() if (name, text) != ("numeric", "plain")}
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for the journal's header."""

@@ -119,9 +119,16 @@ def summary(console: Console, evidence: Mapping[str, Any], folder: Path, source:
     said = partial(console.print, highlight=False, soft_wrap=True, markup=False)
     said(f"Report: {folder}/report.html   Recipe: {folder}/recipe.toml   Figures: {folder}/result.json")
     console.print("Next:", style="bold")
-    target = f" --target {shlex.quote(evidence['target'])}" if Path(source).suffix else ""
-    said(f"  tauten compare {shlex.quote(source)}{target} --recipe {folder}/recipe.toml --recipe plain")
+    said(f"  tauten predict {shlex.quote(str(folder))} FILE -o predictions.csv")
+    said(f"  tauten compare {shlex.quote(source)}{_flags(evidence)} --recipe {folder}/recipe.toml --recipe plain")
     said(f'  in your own loop: tauten.Recipe.load("{folder}/recipe.toml").attach(model, …)')
+
+
+def _flags(evidence: Mapping[str, Any]) -> str:
+    """The flags by which the same data is read again, without a holdout."""
+    named = {"target": evidence["target"]} if Path(evidence["source"]).suffix else {}
+    said = {**named, **{name: text for name, text in evidence["reading"].items() if name != "holdout_file"}}
+    return "".join(f" --{name} {shlex.quote(text)}" for name, text in said.items())
 
 
 def time_spent(evidence: Mapping[str, Any]) -> str:
