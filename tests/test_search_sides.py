@@ -171,6 +171,7 @@ BAD = {
     "one time": (["--time", "same"], "distinct time"),
     "unknown task": (["--task", "ranking"], "ranking"),
     "unknown numeric": (["--numeric", "fourier"], "fourier"),
+    "a share and a file": (["--holdout", "0.3", "--holdout-file", "data.csv"], "both given"),
     "no such holdout": (["--holdout-file", "nosuch.csv"], "nosuch.csv"),
     "a holdout without a column": (["--holdout-file", "{lacks}"], "'b'"),
     "a holdout with text for numbers": (["--holdout-file", "{text}"], "'c'"),

@@ -26,7 +26,9 @@ def search(
     ] = None,
     grid: Annotated[list[str] | None, typer.Option(help="For --sampler grid: NAME.KEY=V1,V2; may be repeated.")] = None,
     fixed: Fixed,
-    holdout: Annotated[float, typer.Option(help="Share of the rows that no choice ever sees.")] = 0.2,
+    holdout: Annotated[
+        float | None, typer.Option(help="Share of the rows that no choice ever sees; 0.2 by default.")
+    ] = None,
     holdout_file: Annotated[
         str | None, typer.Option(help="A file of your own that no choice ever sees, instead of such a share.")
     ] = None,
@@ -43,6 +45,10 @@ def search(
     refuse_taken(folder)
     if budget and trials:
         raise OptionError("--budget and --trials were both given; give one of the two.")
+    if holdout is not None and holdout_file is not None:
+        raise OptionError(
+            f"--holdout {holdout:g} and --holdout-file {holdout_file} were both given; give one of the two."
+        )
     engine_note(Console(stderr=True), training.model)
     with Live(Console(stderr=True), budget or (None if trials else "5m"), folder) as live:
         result = run(
@@ -55,7 +61,7 @@ def search(
             techniques=techniques,
             grid=parse_grid(grid or []),
             setting=fixed.asked(),
-            holdout=holdout,
+            holdout=0.2 if holdout is None else holdout,
             holdout_file=holdout_file,
             begun=begun,
             **data.asked(),
