@@ -42,7 +42,7 @@ CHUNK = 20
 TRUTHS = 2
 """Fresh partitions that a recipe's true value is the mean of."""
 FIRSTS, REDUCTIONS, FOLDS = (1 / 16, 1 / 8, 1 / 4, 1 / 2), (2, 3, 4), ((1,), (1, 2), (2,), (5,))
-PRESENT = (1 / 4, 3, (1, 2))
+PRESENT = (1 / 4, 3, (1,))
 """First rung, reduction and folds of `tauten.race.ladder`."""
 BUDGETS = (5, 15)
 """Of a replay, in full trainings of a recipe on all folds."""

@@ -82,12 +82,11 @@ Decision = Entry | Leave | Finish
 
 
 def ladder(epochs: int, folds: int) -> tuple[Rung, ...]:
-    """Rungs at a quarter, half and full length with one fold, then at full length with two, then with all folds.
+    """Rungs at a quarter, half and full length with one fold, then at full length with all folds.
 
     Not earlier than a quarter: early rungs favour weak regularization and high learning rates, whose curves fall fast
-    and end high. One fold first, since trying more recipes is worth more than a second fold of each; a second before
-    all, since a single fold's leader is often luck and the others are dear. `benchmarks/rungs.py` replays recorded
-    trainings on this and other ladders. Rounding is upwards, so a rung is never at less than its share nor at less than
+    and end high. One fold first, since trying more recipes is worth more than a second fold of each. The replay of
+    recorded trainings (`benchmarks/rungs.py`) compares this and other ladders. Rounding is upwards, so a rung is never at less than its share nor at less than
     one epoch. Every trial meets the same folds, so scores are paired. Rungs that coincide, as they do for few epochs or
     one fold, are one rung.
 
@@ -95,14 +94,14 @@ def ladder(epochs: int, folds: int) -> tuple[Rung, ...]:
         OptionError: `epochs` or `folds` is less than 1.
 
     >>> [(rung.epochs, rung.folds) for rung in ladder(40, 5)]
-    [(10, 1), (20, 1), (40, 1), (40, 2), (40, 5)]
+    [(10, 1), (20, 1), (40, 1), (40, 5)]
     >>> ladder(1, 1)
     (Rung(epochs=1, folds=1),)
     """
     for name, value in (("epochs", epochs), ("folds", folds)):
         if value < 1:
             raise OptionError(f"{name} is {value}; a race needs at least 1: give {name} ≥ 1")
-    rungs = [Rung(ceil(epochs / part), 1) for part in (4, 2, 1)] + [Rung(epochs, min(2, folds)), Rung(epochs, folds)]
+    rungs = [Rung(ceil(epochs / part), 1) for part in (4, 2, 1)] + [Rung(epochs, folds)]
     return tuple(dict.fromkeys(rungs))
 
 
