@@ -86,9 +86,9 @@ def ladder(epochs: int, folds: int) -> tuple[Rung, ...]:
 
     Not earlier than a quarter: early rungs favour weak regularization and high learning rates, whose curves fall fast
     and end high. One fold first, since trying more recipes is worth more than a second fold of each. The replay of
-    recorded trainings (`benchmarks/rungs.py`) compares this and other ladders. Rounding is upwards, so a rung is never at less than its share nor at less than
-    one epoch. Every trial meets the same folds, so scores are paired. Rungs that coincide, as they do for few epochs or
-    one fold, are one rung.
+    recorded trainings (`benchmarks/rungs.py`) compares this and other ladders. Rounding is upwards, so a rung is never
+    at less than its share nor at less than one epoch. Every trial meets the same folds, so scores are paired. Rungs
+    that coincide, as they do for few epochs or one fold, are one rung.
 
     Raises:
         OptionError: `epochs` or `folds` is less than 1.
