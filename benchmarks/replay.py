@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tauten.race import Entry, Race, Rung
-from tauten.racing import SLOTS
+from tauten.racing import SHIFTS, SLOTS
 from tauten.recipe import Recipe
 from tauten.trial import Trial
 
@@ -56,16 +56,17 @@ class Replayed(NamedTuple):
     entered: int
 
 
-def ladder(first: float, folds: int, full: int, all_folds: int) -> tuple[Rung, ...]:
-    """Rungs at `first`, twice that, … and full length with so many folds, then at full length with all folds.
+def ladder(first: float, folds: tuple[int, ...], full: int, all_folds: int) -> tuple[Rung, ...]:
+    """Rungs at `first`, twice that, … and full length with `folds[0]` folds, then at full length with more, then all.
 
-    >>> ladder(0.5, 1, 10, 5)
+    >>> ladder(0.5, (1,), 10, 5)
     (Rung(epochs=5, folds=1), Rung(epochs=10, folds=1), Rung(epochs=10, folds=5))
     """
     shares = [first]
     while shares[-1] < 1:
         shares.append(min(1.0, 2 * shares[-1]))
-    rungs = [Rung(ceil(full * share), min(folds, all_folds)) for share in shares] + [Rung(full, all_folds)]
+    rungs = [Rung(ceil(full * share), min(folds[0], all_folds)) for share in shares]
+    rungs += [Rung(full, min(more, all_folds)) for more in (*folds[1:], all_folds)]
     return tuple(dict.fromkeys(rungs))
 
 
@@ -97,7 +98,7 @@ class Pool:
         waiting, going = list(reversed(order)), dict[int, _Way]()
         spent = entered = 0
         while spent < budget:
-            while waiting and sum(way.width for way in going.values()) + rungs[0].folds <= SLOTS:
+            while waiting and sum(way.width for way in going.values()) + rungs[0].folds <= SHIFTS * SLOTS:
                 trial = waiting.pop()
                 going[trial] = _Way(self.recorded[trial], [0] * self.folds)
                 going[trial].follow(race.enter(trial), self.full)

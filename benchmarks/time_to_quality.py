@@ -8,8 +8,9 @@ figures exist is skipped. DIR holds vehicle.csv.gz, credit-g.csv.gz, phoneme.csv
 column `target`); adult is searched once, with five times the budget. Peers need `pip install tauten[bench]`.
 
 All contenders get the same development rows, folds, network, setting and space of recipes (`arena.py`) and all cores,
-one thread each. The clock starts when the search is called, after imports. Every incumbent is then trained again by one
-code, `tauten.compare`: 10 replicates of fresh folds of the whole table, the same folds and seeds for all.
+one thread each. The clock starts when the search is called, after imports and with the table read. Every incumbent is
+then trained again by one code, `tauten.compare`: 10 replicates of fresh folds of the whole table, the same folds and
+seeds for all.
 """
 
 import argparse
@@ -54,7 +55,8 @@ fresh folds, the same for everyone. *Tauten's race*: seconds until the race's in
 good*: from when on every later incumbent has it too; *delivered*: seconds of the shortest whole search, finals,
 ablation and training included, whose recipe has it. *Times less*: the peer's budget over the race's seconds. *Than its
 own time*: seconds until the peer first held an incumbent as good as its last one, over the race's seconds. Medians over
-all pairs of {repeats} repeats; — is never within the budget. Seconds run from the call of the search; importing takes
+all pairs of {repeats} repeats; — is never within the budget. Seconds run from the call of the search, with the table
+read; importing takes
 {imports} before. Techniques that all search: {techniques}.
 """
 

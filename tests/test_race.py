@@ -104,9 +104,9 @@ class TestLadder:
     @pytest.mark.parametrize(
         ("epochs", "folds", "expected"),
         [
-            (16, 5, [(2, 1), (4, 1), (8, 1), (16, 1), (16, 5)]),
-            (10, 3, [(2, 1), (3, 1), (5, 1), (10, 1), (10, 3)]),
-            (16, 1, [(2, 1), (4, 1), (8, 1), (16, 1)]),
+            (16, 5, [(4, 1), (8, 1), (16, 1), (16, 5)]),
+            (10, 3, [(3, 1), (5, 1), (10, 1), (10, 3)]),
+            (16, 1, [(4, 1), (8, 1), (16, 1)]),
             (3, 5, [(1, 1), (2, 1), (3, 1), (3, 5)]),
             (2, 5, [(1, 1), (2, 1), (2, 5)]),
             (2, 1, [(1, 1), (2, 1)]),
@@ -118,9 +118,9 @@ class TestLadder:
         assert [(rung.epochs, rung.folds) for rung in ladder(epochs, folds)] == expected
 
     @given(st.integers(1, 1000), st.integers(1, 20))
-    def test_grows_from_no_less_than_an_eighth_to_everything(self, epochs: int, folds: int) -> None:
+    def test_grows_from_no_less_than_a_quarter_to_everything(self, epochs: int, folds: int) -> None:
         rungs = ladder(epochs, folds)
-        assert rungs[0].epochs >= max(1, epochs / 8)
+        assert rungs[0].epochs >= max(1, epochs / 4)
         assert rungs[-1] == Rung(epochs, folds)
         assert Race(rungs).rungs == rungs
 
@@ -311,7 +311,7 @@ class TestWorlds:
             drive(race, world, range(100), slots=8)
             assert race.finalists(1) == [int(np.argmin(world.asymptote))]
 
-    def test_a_good_winner_for_less_than_a_third_of_the_work(self) -> None:
+    def test_a_good_winner_for_less_than_a_sixth_of_the_work(self) -> None:
         epochs, folds, trials = 32, 5, 200
         places, shares, gaps, early = [], [], [], []
         for seed in range(20):
@@ -327,9 +327,9 @@ class TestWorlds:
             shares.append(run.work / (trials * epochs * folds))
         assert np.mean(early) < 0.7
         assert np.mean(places) < 0.02
-        assert max(places) < 0.10
+        assert max(places) < 0.15
         assert abs(np.mean(gaps)) < 0.1
-        assert max(shares) < 1 / 3
+        assert max(shares) < 1 / 6
 
     def test_a_protected_loser_is_measured_at_full_length(self) -> None:
         world = World(50, 8, 3, seed=3)

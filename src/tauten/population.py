@@ -89,6 +89,11 @@ class Builder:
         structure = [t for t in recipe.techniques if t.structural()]
         return MLP(self._inputs.numel(), self._outputs, recipe.setting, structure)
 
+    @property
+    def fast(self) -> bool:
+        """Whether plain training, and so most recipes, is the native engine's."""
+        return self._native and able(Recipe(()))
+
     def native(self, recipe: Recipe) -> bool:
         """Whether the native engine trains it: decided by capability, never by a stopwatch."""
         return self._native and able(recipe)

@@ -82,27 +82,26 @@ Decision = Entry | Leave | Finish
 
 
 def ladder(epochs: int, folds: int) -> tuple[Rung, ...]:
-    """Rungs at an eighth, quarter, half and full length with one fold, then at full length with all folds.
+    """Rungs at a quarter, half and full length with one fold, then at full length with all folds.
 
-    Not earlier than an eighth: early rungs favour weak regularization, whose curves fall fast and end high, and
-    schedules and weight averages pay only at the end. Rounding is upwards, so a rung is never at less than its
-    share nor at less than one epoch. One fold first, since trying twice as many recipes is worth more than a second
-    fold of each: the replay of recorded trainings (`benchmarks/rungs.py`) finds this ladder, keeping half at each
-    rung, the best of 36 on the mean of five data sets. Every trial meets the same folds, so scores are paired.
-    Rungs that coincide, as they do for few epochs or one fold, are one rung.
+    Not earlier than a quarter: early rungs favour weak regularization and high learning rates, whose curves fall fast
+    and end high. One fold first, since trying more recipes is worth more than a second fold of each. The replay of
+    recorded trainings (`benchmarks/rungs.py`) compares this and other ladders. Rounding is upwards, so a rung is never
+    at less than its share nor at less than one epoch. Every trial meets the same folds, so scores are paired. Rungs
+    that coincide, as they do for few epochs or one fold, are one rung.
 
     Raises:
         OptionError: `epochs` or `folds` is less than 1.
 
     >>> [(rung.epochs, rung.folds) for rung in ladder(40, 5)]
-    [(5, 1), (10, 1), (20, 1), (40, 1), (40, 5)]
+    [(10, 1), (20, 1), (40, 1), (40, 5)]
     >>> ladder(1, 1)
     (Rung(epochs=1, folds=1),)
     """
     for name, value in (("epochs", epochs), ("folds", folds)):
         if value < 1:
             raise OptionError(f"{name} is {value}; a race needs at least 1: give {name} ≥ 1")
-    rungs = [Rung(ceil(epochs / part), 1) for part in (8, 4, 2, 1)] + [Rung(epochs, folds)]
+    rungs = [Rung(ceil(epochs / part), 1) for part in (4, 2, 1)] + [Rung(epochs, folds)]
     return tuple(dict.fromkeys(rungs))
 
 
@@ -145,7 +144,7 @@ class Race:
     [Finish(trial=0, score=0.4)]
     """
 
-    def __init__(self, rungs: Sequence[Rung], *, reduction: int = 2, lanes: Sequence[str] = LANES) -> None:
+    def __init__(self, rungs: Sequence[Rung], *, reduction: int = 3, lanes: Sequence[str] = LANES) -> None:
         if reduction < 2:
             raise OptionError(f"reduction is {reduction}; a rung keeps one in `reduction`: give 2 or more")
         if not rungs or rungs[0].epochs < 1 or rungs[0].folds < 1:

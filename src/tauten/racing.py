@@ -34,8 +34,10 @@ from tauten.shift import Shift
 from tauten.trial import Trial
 from tauten.unrecorded import Recorder
 
-SLOTS, SHIFTS = 64, 2
-"""Members in training, and the shifts they work in; part of what a seed reproduces, so the same on every machine."""
+SHIFTS = 2
+SLOTS, TORCH_SLOTS = 16, 32
+"""Members of a shift: few, so that the sampler soon hears how they do, but more on torch's engines, whose operations
+need company. Part of what a seed reproduces, so the same on every machine."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +88,7 @@ class Racing:
         self._folds, self._metric = folds, metric
         self._full, self._seed, self._limit, self._timed = full_epochs, seed, limit, timed
         self._shifts: list[Shift] = []
+        self._slots = SLOTS
         self._paces: deque[float] = deque(maxlen=64)
         self._members, self._left, self._finished, self._ended = 0, 0, 0, math.nan
 
@@ -104,6 +107,7 @@ class Racing:
             driver = ThreadPoolExecutor(1)
             stack.callback(driver.shutdown, cancel_futures=True)
             self._shifts = [Shift(population, self._folds) for population in populations]
+            self._slots = SLOTS if builder.fast else TORCH_SLOTS
             self._ask(lambda: False)
             for shift in self._shifts:
                 self._refill(shift)
@@ -172,8 +176,8 @@ class Racing:
         return asked
 
     def _refill(self, shift: Shift) -> None:
-        width, slots = self.race.rungs[0].folds, SLOTS // SHIFTS
-        while len(shift.training) + width <= slots and len(self.trials) != self._limit:
+        width = self.race.rungs[0].folds
+        while len(shift.training) + width <= self._slots and len(self.trials) != self._limit:
             lanes = [name for name, lane in self.lanes.items() if not lane.dry]
             if not lanes:
                 return
@@ -257,14 +261,13 @@ class Racing:
                 shift.training.pop(member.id, None)
             if isinstance(decision, Entry):
                 self._train_on(shift, trial, decision)
-                continue
             self._left += isinstance(decision, Leave)
             self._finished += isinstance(decision, Finish)
             if trial.asked is not None:
-                done = isinstance(decision, Finish)
-                rung = len(self.race.rungs) - 1 if isinstance(decision, Finish) else decision.rung
-                score = self.race.standing(trial.id).score
-                self.lanes[trial.lane].tell(trial.asked, rung, score, done)
+                # At every rung, not only at the end: the promising take longest, and the sampler should follow them.
+                at = self.race.standing(trial.id)
+                done, healthy = at.state == "finished", at.state != "sick"
+                self.lanes[trial.lane].tell(trial.asked, at.rung or 0, at.score if healthy else None, done)
 
     def _standing(self) -> Standing:
         first = [next(self.race.leaders(lane), None) for lane in self.lanes]

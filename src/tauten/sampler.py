@@ -5,7 +5,7 @@ resumed search only says again what the journal holds, `recall` for every ask, a
 """
 
 import itertools
-from bisect import insort
+from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Mapping, Sequence
 from math import ceil, inf
@@ -45,7 +45,7 @@ class Sampler(Protocol):
         ...
 
     def tell(self, number: int, rung: int, score: float | None, finished: bool) -> None:
-        """What became of the ask of this number: the score at its deepest rung, None where it was sick."""
+        """How the ask of this number does, at every rung it reaches: its score there, None where it is sick."""
         ...
 
 
@@ -57,6 +57,7 @@ class ModelSampler:
         self._points: list[Floats] = []
         self._running: dict[int, None] = {}
         self._ranked: list[tuple[bool, int, float, int]] = []
+        self._places: dict[int, tuple[bool, int, float, int]] = {}
         self._recent: deque[int] = deque(maxlen=RECENT + GOOD)
 
     def ask(self, hasty: bool = False) -> Values:
@@ -77,10 +78,14 @@ class ModelSampler:
         return self._space.build(values)
 
     def tell(self, number: int, rung: int, score: float | None, finished: bool) -> None:
-        del self._running[number]
-        self._recent.append(number)
+        if before := self._places.get(number):
+            del self._ranked[bisect_left(self._ranked, before)]
+        else:
+            del self._running[number]
+            self._recent.append(number)
         # Deeper rungs first, as a score there says more; the sick are last.
         place = (not finished, -rung, score, number) if score is not None else (True, 1, inf, number)
+        self._places[number] = place
         insort(self._ranked, place)
 
     def _propose(self, rng: np.random.Generator) -> Floats:

@@ -24,7 +24,7 @@ from tauten.engines.stacked import Stacked
 from tauten.folds import Fold
 from tauten.member import Member
 from tauten.race import ladder as present_ladder
-from tauten.racing import SLOTS
+from tauten.racing import SHIFTS, SLOTS
 from tauten.recipe import Recipe
 from tauten.setting import Setting
 from tauten.technique import technique
@@ -180,12 +180,12 @@ def flat(value, epochs=8, folds=5, cost=2, truth=None):
 
 def test_the_replay_s_present_ladder_is_that_of_the_race():
     for full, folds in ((40, 5), (33, 5), (7, 2), (3, 1)):
-        assert replay.ladder(1 / 8, 1, full, folds) == present_ladder(full, folds)
+        assert replay.ladder(1 / 4, (1,), full, folds) == present_ladder(full, folds)
 
 
 def test_replay_of_one_recipe_costs_its_whole_training():
     pool = replay.Pool([flat(0.5)], full=8)
-    done = pool.replay([0], replay.ladder(0.25, 2, 8, 5), 3, inf)
+    done = pool.replay([0], replay.ladder(0.25, (2,), 8, 5), 3, inf)
     assert done == ((0,), 8 * 5 * 2, 1)
     assert pool.training == 8 * 5 * 2
 
@@ -193,20 +193,20 @@ def test_replay_of_one_recipe_costs_its_whole_training():
 def test_replay_finds_the_best_and_drops_the_rest_early():
     values = np.random.default_rng(0).permutation(60) / 60 + 0.1
     pool = replay.Pool([flat(v) for v in values], full=8)
-    rungs_ = replay.ladder(0.25, 2, 8, 5)
+    rungs_ = replay.ladder(0.25, (2,), 8, 5)
     done = pool.replay(range(60), rungs_, 3, inf)
     assert done.leaders[0] == int(values.argmin())
     assert pool.regret(done.leaders) == 0.0
     # One round of a budget that is spent at once: as many as fit into the slots, two folds each.
     assert done.spent < 0.4 * 60 * pool.training
-    assert pool.replay(range(60), rungs_, 3, 1.0).entered == SLOTS // 2
+    assert pool.replay(range(60), rungs_, 3, 1.0).entered == SHIFTS * SLOTS // 2
 
 
 def test_replay_of_short_and_of_sick_recipes():
     sick = dataclasses.replace(flat(0.1), curves=((0.1, float("nan"), *[0.1] * 6),) + ((0.1,) * 8,) * 4)
     short, full = flat(0.2, epochs=2), flat(0.3)
     pool = replay.Pool([sick, short, full], full=8)
-    done = pool.replay([0, 1, 2], replay.ladder(0.25, 1, 8, 5), 2, inf)
+    done = pool.replay([0, 1, 2], replay.ladder(0.25, (1,), 8, 5), 2, inf)
     assert done.leaders[0] == 1
     assert 0 not in done.leaders
 
