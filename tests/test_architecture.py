@@ -40,7 +40,7 @@ options
 folds model trial
 cells shift
 racing finals budget
-heldout
+heldout costs
 traits
 contest found
 searching
@@ -48,7 +48,7 @@ plots report
 result measure predict
 show info
 api
-experiments biasvariance
+experiments biasvariance explaining
 cli attach estimators lightning huggingface ray testing
 """
 LEVELS = {word: i for i, line in enumerate(LAYERS.strip().splitlines()) for word in line.split()}

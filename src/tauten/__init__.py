@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tauten.api import compare, resume, search
     from tauten.biasvariance import BiasVariance, bias_variance
+    from tauten.explaining import Explanation, explain
     from tauten.recipe import Recipe
     from tauten.result import Result
     from tauten.setting import Setting
@@ -17,18 +18,21 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "BiasVariance": "biasvariance",
+    "Explanation": "explaining",
     "Recipe": "recipe",
     "Result": "result",
     "Setting": "setting",
     "Technique": "technique",
     "bias_variance": "biasvariance",
     "compare": "api",
+    "explain": "explaining",
     "resume": "api",
     "search": "api",
 }
 
 __all__ = [
-    "BiasVariance", "Recipe", "Result", "Setting", "Technique", "bias_variance", "compare", "resume", "search",
+    "BiasVariance", "Explanation", "Recipe", "Result", "Setting", "Technique", "bias_variance", "compare", "explain",
+    "resume", "search",
 ]  # fmt: skip
 
 

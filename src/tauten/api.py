@@ -19,7 +19,7 @@ from tauten.native.library import describe
 from tauten.options import Options, parse_budget, parse_columns, parse_names, parse_threads
 from tauten.recipe import Recipe
 from tauten.result import Result, result_of
-from tauten.searching import Watcher, find, prepare
+from tauten.searching import Prepared, Watcher, find, prepare
 from tauten.unrecorded import Unrecorded
 
 Build = Callable[[], nn.Module]
@@ -88,26 +88,29 @@ def resume(
     read again by itself. Errors: RunError where the folder holds no run or the data is another.
     """
     with Journal.resume(folder) as journal:
-        header = journal.header
-        if X is None and header["source"] is None:
-            raise RunError(
-                f"{str(folder)!r} was a search of arrays; call tauten.resume(folder, X, y) with the same ones."
-            )
-        options = Options.from_json(header["options"])
-        table = table_of(header["source"] if X is None else X, y, header["target"], options)
-        if table.content_hash() != header["data_hash"]:
-            raise RunError(f"the data of {str(folder)!r} has changed since the run began; resume with the same data.")
-        builder = load_builder(model or header["model"])
-        if builder is None and header["own_model"]:
-            raise RunError(f"{str(folder)!r} searched a module of your own; call tauten.resume(folder, model=build).")
-        prepared = prepare(table, options, builder)
-        if builder is None and header["engine"] != describe():
-            prepared.contest.notes.append(
-                f"begun on engine {header['engine']}, resumed on {describe()}: the figures agree to rounding only."
-            )
+        prepared = prepare_again(folder, journal.header, X, y, model)
         result = result_of(find(prepared, journal, watch))
         result.save(folder)
         return result
+
+
+def prepare_again(folder: str | Path, header: Mapping[str, Any], X: Any, y: Any, model: Build | None) -> Prepared:
+    """The search of a run folder set up once more, from its journal's header; errors as for `resume`."""
+    if X is None and header["source"] is None:
+        raise RunError(f"{str(folder)!r} was a search of arrays; pass the same X and y again, after the folder.")
+    options = Options.from_json(header["options"])
+    table = table_of(header["source"] if X is None else X, y, header["target"], options)
+    if table.content_hash() != header["data_hash"]:
+        raise RunError(f"the data of {str(folder)!r} has changed since the run began; give the same data again.")
+    builder = load_builder(model or header["model"])
+    if builder is None and header["own_model"]:
+        raise RunError(f"{str(folder)!r} searched a module of your own; pass model=build, as it was in the search.")
+    prepared = prepare(table, options, builder)
+    if builder is None and header["engine"] != describe():
+        prepared.contest.notes.append(
+            f"begun on engine {header['engine']}, resumed on {describe()}: the figures agree to rounding only."
+        )
+    return prepared
 
 
 def compare(

@@ -14,6 +14,7 @@ from torch import nn
 
 from tauten.cells import Arm, Trainer
 from tauten.contest import Contest, Field, diverged
+from tauten.costs import seconds_ratios
 from tauten.data import Table
 from tauten.evidence import compare, holdout_agrees, too_small, verdict
 from tauten.finals import Finals, Plan
@@ -24,7 +25,6 @@ from tauten.metrics import Metric, metrics_for
 from tauten.options import Options
 from tauten.population import Builder
 from tauten.racing import Standing
-from tauten.speed import gradients_a_second
 from tauten.split import Rows, Sealed, holdout, selection_plan
 from tauten.traits import predictions, traits
 from tauten.unrecorded import Recorder
@@ -157,7 +157,9 @@ def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
     apart, independent = _independent(opened)
     differences["holdout"] = compare(*held_rows, clusters=apart)
     agreement = holdout_agrees(differences["plain"], differences["holdout"])
-    ratio = journal.once("seconds ratio", lambda: _seconds_ratio(builder, whole, chosen, plain))
+    ratio = journal.once(
+        "seconds ratio", lambda: float(np.median(seconds_ratios(builder, whole.source, chosen, plain)))
+    )
     clock.begin("traits")
     resampled = {name: scores.rows for name, scores in scored.items()} if selection.folds > 1 else {}
     changed = traits(models, held, main, resampled, options.seed)
@@ -230,13 +232,3 @@ def _ingredients(chosen: Arm, plain: Arm, field: Field) -> dict[str, tuple[Arm, 
 
 def _both(pairs: Mapping[str, tuple[Arm, Arm]]) -> list[Arm]:
     return [arm for pair in pairs.values() for arm in pair]
-
-
-def _seconds_ratio(builder: Builder, whole: Fold, chosen: Arm, plain: Arm, repeats: int = 3) -> float:
-    """Median time of training the chosen arm over plain's, from a few batches of eight members on one thread."""
-
-    def seconds(arm: Arm) -> float:
-        passes = max((t.passes for t in arm.recipe.techniques), default=1)
-        return arm.epochs * passes / gradients_a_second(builder, whole.source, arm.recipe, 1, 8)
-
-    return float(np.median([seconds(chosen) / seconds(plain) for _ in range(repeats)]))

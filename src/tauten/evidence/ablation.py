@@ -53,20 +53,31 @@ def ablation(
     >>> f"{row.without.gain:.2f} {row.without.p:.3f} {row.alone.p:.0f}"
     '0.30 0.163 1'
     """
-    check_level(level)
     names = [name for name, _, _ in rows]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise DataError(f"technique {repeated[0]!r} is in the ablation twice; pass each one once")
-    if not rows:
-        return ()
-    each = 1 - (1 - level) / (2 * len(rows))
-    claims = [corrected_difference(d, test_train_ratio, each) for _, *pair in rows for d in pair]
-    adjusted = holm([two_sided_p(c.mean, c.standard_error, c.df) for c in claims])
-    gains = [_gain(claim, float(p)) for claim, p in zip(claims, adjusted, strict=True)]
+    gains = simultaneous([d for _, *pair in rows for d in pair], test_train_ratio=test_train_ratio, level=level)
     return tuple(
         Ingredient(name, without, alone) for name, without, alone in zip(names, gains[::2], gains[1::2], strict=True)
     )
+
+
+def simultaneous(claims: Sequence[ArrayLike], *, test_train_ratio: float, level: float = 0.95) -> tuple[Gain, ...]:
+    """Return the gain that each of m claims (J,) states, with intervals that hold for all at once and Holm's p.
+
+    Arguments, intervals and errors as for `ablation`.
+
+    >>> [round(gain.gain, 2) for gain in simultaneous([[0.3, 0.2, 0.4], [0.0, 0.1, 0.2]], test_train_ratio=0.5)]
+    [0.3, 0.1]
+    """
+    check_level(level)
+    if not claims:
+        return ()
+    each = 1 - (1 - level) / len(claims)
+    found = [corrected_difference(d, test_train_ratio, each) for d in claims]
+    adjusted = holm([two_sided_p(c.mean, c.standard_error, c.df) for c in found])
+    return tuple(_gain(claim, float(p)) for claim, p in zip(found, adjusted, strict=True))
 
 
 def holm(p: ArrayLike) -> Floats:

@@ -1,0 +1,32 @@
+"""`tauten explain`: costs, interactions and ranges of a finished search's recipe."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from tauten.cli.flags import ModelFile
+
+
+def explain(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished search.")],
+    replicates: Annotated[
+        int | None, typer.Option(help="Fresh partitions to train on; by default twenty trainings an arm.")
+    ] = None,
+    model: ModelFile = None,
+) -> None:
+    """Say what each ingredient costs, how two act together, and which other values are within noise."""
+    from tauten.api import load_builder
+    from tauten.explaining import explain as measure
+    from tauten.report.explanation import explanation
+    from tauten.show import Live
+
+    with Live(Console(stderr=True), None) as live:
+        found = measure(run, replicates=replicates, model=load_builder(model), watch=live)
+    console = Console()
+    for lines in explanation(found.to_json()).values():
+        for line in lines:
+            console.print(Text(line), soft_wrap=True)
+    console.print(f"Written: {run}/explanation.json; report.html shows it", soft_wrap=True)
