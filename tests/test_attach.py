@@ -17,6 +17,7 @@ from tauten.attach import Attached
 from tauten.draws import Draws
 from tauten.engines.single import Single
 from tauten.engines.slots import Resident, SlotEngine
+from tauten.engines.stacked import Stacked
 from tauten.errors import DataError, ModelError, OptionError, RecipeError, UsageError
 from tauten.member import Group, Member, Source, one_hot
 from tauten.nets.module import ModuleNet
@@ -33,6 +34,7 @@ from tauten.techniques.label_smoothing import LabelSmoothing
 from tauten.techniques.mixup import Mixup
 from tauten.techniques.sam import SAM
 from tauten.techniques.weight_decay import WeightDecay
+from tauten.testing import engine_for, problem, small_setting
 
 ROWS, BATCH, SEED = 200, 32, 17
 CLASSES = {"task": "classification", "classes": 10}
@@ -421,3 +423,35 @@ def test_the_example_and_the_docstring_run(capsys: pytest.CaptureFixture[str]) -
     plain, recipe = (float(line.split()[2].rstrip("%")) for line in capsys.readouterr().out.splitlines())
     assert 85 < plain < 100
     assert 85 < recipe < 100
+
+
+@pytest.mark.parametrize("task", ["classification", "multilabel", "regression"])
+def test_rows_may_have_weights_as_in_a_population(task: str) -> None:
+    source = problem(24, 4, 3, task, weighted=True)
+    recipe = Recipe((), small_setting(7, 0, "sgd", batch_size=len(source.train), learning_rate=0.1))
+    assert source.weights is not None
+    population = engine_for(Member(0, recipe, 5), [source], Stacked())
+    population.admit([Member(0, recipe, 5)])
+    first, model = population.extract(0).w, nn.Linear(4, 3)
+    with torch.no_grad():
+        model.weight.copy_(first["out.weight"].mT)
+        model.bias.copy_(first["out.bias"])
+    run = recipe.attach(model, task=task, classes=3 if task != "regression" else None)
+    assert source.weights is not None
+    for _ in range(3):
+        y = source.targets[source.train]
+        run.loss(
+            source.inputs[source.train], y.long() if task == "multilabel" else y, source.weights[source.train]
+        ).backward()
+        run.step()
+    population.run(3)
+    torch.testing.assert_close(model.weight.mT, population.extract(0).w["out.weight"], atol=1e-6, rtol=0)
+
+
+def test_weights_and_labels_that_do_not_fit_are_refused() -> None:
+    model, x = nn.Linear(4, 3), torch.zeros(8, 4)
+    run = Recipe().attach(model, task="multilabel", classes=3)
+    with pytest.raises(DataError, match=r"^weight has shape \(7,\) and x \(8, 4\); give one for each row\.$"):
+        run.loss(x, torch.zeros(8, 3), torch.ones(7))
+    with pytest.raises(DataError, match=r"^y has shape \(8,\); give a zero or one for each row and label, \(8, 3\)\.$"):
+        run.loss(x, torch.zeros(8, dtype=torch.int64))

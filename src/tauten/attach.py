@@ -28,10 +28,8 @@ from tauten.nets.graft import Grafted, as_targets, bind, check_module, check_tec
 from tauten.nets.module import Places
 from tauten.optim import BETA2, EPSILON
 from tauten.recipe import Recipe
-from tauten.technique import Technique, in_order
+from tauten.technique import TASKS, Technique, in_order
 from tauten.tensors import Tree
-
-TASKS = ("classification", "regression")
 
 
 def attach(
@@ -46,10 +44,10 @@ def attach(
 ) -> "Attached":
     """Apply a recipe to `model` in a loop of your own; `recipe.attach(model, …)` is the same.
 
-    `task` is "classification" (then `classes` is needed) or "regression" (standardize the targets, as the search
-    does). `steps_per_epoch`, usually `len(loader)`, is needed by a schedule that falls; `targets`, those of all rows
-    trained on, by a technique that learns from them. With the same start weights, batches and `seed`, the weights are
-    those of a population's member.
+    `task` is "classification" (then `classes` is needed), "multilabel" (labels that exclude nobody, `classes` of them)
+    or "regression" (standardize the targets, as the search does). `steps_per_epoch`, usually `len(loader)`, is needed
+    by a schedule that falls; `targets`, those of all rows trained on, by a technique that learns from them. With the
+    same start weights, batches and `seed`, the weights are those of a population's member.
 
     Every hidden activation (`nn.ReLU`, `F.gelu`, `x.tanh()` …) is a place where dropout and the like act. Batch norm
     is not grafted: a module that holds a batch norm layer satisfies the recipe's `batch_norm`, with its own momentum.
@@ -70,9 +68,9 @@ def attach(
     torch.Size([2, 3])
     """
     if task not in TASKS:
-        raise OptionError(f"task is {task!r}; it must be 'classification' or 'regression'.")
-    if task == "classification" and (not isinstance(classes, int) or classes < 2):
-        raise OptionError(f"classes is {classes!r}; classification needs the number of classes, 2 or more.")
+        raise OptionError(f"task is {task!r}; it must be {', '.join(map(repr, TASKS[:-1]))} or {TASKS[-1]!r}.")
+    if task != "regression" and (not isinstance(classes, int) or classes < 2):
+        raise OptionError(f"classes is {classes!r}; {task} needs the number of classes, 2 or more.")
     if recipe.setting.schedule != "constant" and steps_per_epoch is None:
         raise OptionError(f"the schedule {recipe.setting.schedule!r} needs steps_per_epoch; give len(loader).")
     if steps_per_epoch is not None and steps_per_epoch < 1:
@@ -125,11 +123,12 @@ class Attached:
         """True once a loss was NaN or infinite; the loss itself is passed on as it is."""
         return not bool(self._finite)
 
-    def loss(self, x: Tensor, y: Tensor) -> Tensor:
+    def loss(self, x: Tensor, y: Tensor, weight: Tensor | None = None) -> Tensor:
         """The loss of a batch, 0-d, to call `backward()` on: data techniques, forward pass, loss techniques.
 
-        x (B, …); y (B,) class codes, (B, K) class probabilities, or (B,) or (B, K) regression targets. Puts the
-        module into training mode. DataError for targets that don't fit, ModelError for outputs that don't.
+        x (B, …); y (B,) class codes, (B, K) class probabilities or labels, or (B,) or (B, K) regression targets; weight
+        (B,) factors of the rows' losses, of mean 1 over all rows. Puts the module into training mode. DataError for
+        targets that don't fit, ModelError for outputs that don't.
         """
         if self._finished:
             raise UsageError("loss() came after deliver(), which ended this run; attach the recipe again to go on.")
@@ -141,14 +140,16 @@ class Attached:
             raise DataError(f"loss() was given {type(x).__name__} and {type(y).__name__}; x and y must be tensors.")
         if y.ndim == 0 or x.ndim == 0 or len(x) != len(y):
             raise DataError(f"x has shape {tuple(x.shape)} and y {tuple(y.shape)}; both need one row an example.")
+        if weight is not None and weight.shape != x.shape[:1]:
+            raise DataError(f"weight has shape {tuple(weight.shape)} and x {tuple(x.shape)}; give one for each row.")
         y = as_targets(y, self._task, self._classes, "y")
         techniques = self._started(x)
         step = torch.tensor(self._step, device=x.device)
         draws = Draws(torch.tensor(self._seed, dtype=torch.int64, device=x.device), step, "step")
-        x, y = changed(techniques, draws, x, y)
+        x, y, weight = changed(techniques, draws, x, y, weight)
         before = {k: v.clone() for k, v in self.model.named_buffers()}
         lr = torch.tensor(self._setting.rate_at(self._step / self._length), device=x.device)
-        scene = Scene(self._net, self._task, techniques, draws, before, x, y, lr)
+        scene = Scene(self._net, self._task, techniques, draws, before, x, y, lr, weight)
         self.model.train()
         # A plain call, not a functional one: it keeps buffers that the module reassigns.
         with Places(Pass(techniques, draws)):

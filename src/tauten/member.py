@@ -27,19 +27,26 @@ class Member:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Source:
-    """What one fold trains on. inputs (n, …) float32, targets (n, K): class probabilities or standardized targets.
+    """What one fold trains on. inputs (n, …) float32, targets (n, K): class probabilities, zeros and ones of labels
+    that exclude nobody ("multilabel"), or standardized targets.
 
-    `train` are the rows that are trained on; the others are there to be scored.
+    `train` are the rows that are trained on; the others are there to be scored. `weights` (n,) float32 are factors of
+    the rows' losses, None for 1; of a mean of 1 over the training rows they leave the size of the loss as it is.
     """
 
     inputs: Tensor
     targets: Tensor
     train: Tensor
     task: str
+    weights: Tensor | None = None
 
     def __post_init__(self) -> None:
         if len(self.inputs) != len(self.targets):
             raise ValueError(f"{len(self.inputs)} input rows and {len(self.targets)} target rows; they must agree.")
+        if self.weights is not None and self.weights.shape != (len(self.targets),):
+            raise ValueError(
+                f"{tuple(self.weights.shape)} weights for {len(self.targets)} rows; one for each is needed."
+            )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -35,6 +35,7 @@ from tauten.errors import ContractError, RecipeError
 from tauten.hooks import Here, Stop
 from tauten.tensors import Tree
 
+TASKS = ("classification", "multilabel", "regression")
 Kernel = Mapping[str, float | str | tuple[float, ...]]
 """Fields of the native engine's plan; see `Technique.kernel`."""
 _REGISTRY: dict[str, type["Technique"]] = {}
@@ -50,14 +51,16 @@ class Technique(Declared):
 
     Class keywords: `name`, `paper` (source of the formula), `after` (techniques that act before it at the same
     site), `excludes` (partners it can't be combined with), `tasks` (where it makes sense), `passes` (gradients a
-    step), `card` (suggested use, interactions, cost in plain words).
+    step), `mixes` (its `batch` mixes rows: linear in y, of any number of columns, so that rows' weights are mixed in
+    it too), `card` (suggested use, interactions, cost in plain words).
     """
 
     paper: ClassVar[str] = ""
     card: ClassVar[str] = ""
     after: ClassVar[tuple[str, ...]] = ()
     excludes: ClassVar[tuple[str, ...]] = ()
-    tasks: ClassVar[tuple[str, ...]] = ("classification", "regression")
+    tasks: ClassVar[tuple[str, ...]] = TASKS
+    mixes: ClassVar[bool] = False
     passes: ClassVar[int] = 1
     hooks: ClassVar[frozenset[str]] = frozenset()
 
@@ -69,13 +72,14 @@ class Technique(Declared):
         card: str = "",
         after: Sequence[str] = (),
         excludes: Sequence[str] = (),
-        tasks: Sequence[str] = ("classification", "regression"),
+        tasks: Sequence[str] = TASKS,
+        mixes: bool = False,
         passes: int = 1,
     ) -> None:
         super().__init_subclass__()
         if not name:
             raise ContractError(f'{cls.__name__} needs a name: class {cls.__name__}(Technique, name="…").')
-        cls.name, cls.paper, cls.card, cls.passes = name, paper, card, passes
+        cls.name, cls.paper, cls.card, cls.mixes, cls.passes = name, paper, card, mixes, passes
         cls.after, cls.excludes, cls.tasks = tuple(after), tuple(excludes), tuple(tasks)
         cls.hooks = frozenset(hook for hook in HOOKS if getattr(cls, hook) is not getattr(Technique, hook))
         dataclasses.dataclass(frozen=True)(cls)
@@ -91,11 +95,14 @@ class Technique(Declared):
 
     @staticmethod
     def learn(targets: Tensor) -> Tree:
-        """What hooks need to know of a member's training rows: from targets (n, K), tensors they read from `self`."""
+        """What hooks need to know of a member's training rows: from targets (n, K), tensors they read from `self`.
+
+        Class probabilities come times the rows' weights.
+        """
         return {}
 
     def batch(self, x: Tensor, y: Tensor, r: Draws) -> tuple[Tensor, Tensor]:
-        """Change a batch. x (M?, B, …), y (M?, B, K): class probabilities, or standardized targets."""
+        """Change a batch. x (M?, B, …), y (M?, B, K): class probabilities, labels, or standardized targets."""
         return x, y
 
     def parameters(self, width: int) -> Tree:

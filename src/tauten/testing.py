@@ -11,6 +11,7 @@ A law raises AssertionError where it is broken. Law 7 ("it is right": agreement 
 be written once for all; it stands in each technique's own test.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 
@@ -35,15 +36,18 @@ SIZES = ((23, 5, 3, 7, 2), (48, 16, 2, 16, 1), (37, 13, 5, 21, 3))
 Kind = type[Technique]
 
 
-def problem(rows: int, inputs: int, outputs: int, task: str, seed: int = 0) -> Source:
-    """A small random problem; the first four fifths of its rows are trained on."""
+def problem(rows: int, inputs: int, outputs: int, task: str, seed: int = 0, weighted: bool = False) -> Source:
+    """A small random problem; the first four fifths of its rows are trained on. Some rows' weights are 0."""
     g = torch.Generator().manual_seed(seed)
     x = torch.randn(rows, inputs, generator=g)
     if task == "classification":
         y = one_hot(torch.randint(outputs, (rows,), generator=g), outputs)
+    elif task == "multilabel":
+        y = torch.randint(2, (rows, outputs), generator=g).to(torch.float32)
     else:
         y = torch.randn(rows, outputs, generator=g)
-    return Source(x, y, torch.arange(rows * 4 // 5), task)
+    weights = torch.rand(rows, generator=g).sub(0.2).clamp(min=0) * 3 if weighted else None
+    return Source(x, y, torch.arange(rows * 4 // 5), task, weights)
 
 
 def small_setting(width: int, depth: int, optimizer: str = "adamw", **values: object) -> Setting:
@@ -108,9 +112,10 @@ def variants(kind: Kind) -> list[Technique]:
 
 def off_is_identity(kind: Kind) -> None:
     """Law 1: at its off value a member's bits are those without it, also beside neighbours that hold infinities."""
-    for rows, inputs, outputs, width, depth in SIZES:
+    for i, (rows, inputs, outputs, width, depth) in enumerate(SIZES):
         for task in kind.tasks:
-            source, setting = problem(rows, inputs, outputs, task), small_setting(width, depth)
+            source = problem(rows, inputs, outputs, task, weighted=i > 0)
+            setting = small_setting(width, depth)
             for technique in variants(kind):
                 with_it = Recipe((technique,), setting)
                 if kind.structural():
@@ -134,7 +139,8 @@ def isolation(kind: Kind) -> None:
     """Law 2: a member trains beside changing neighbours exactly as alone."""
     for i, (rows, inputs, outputs, width, depth) in enumerate(SIZES):
         task = kind.tasks[i % len(kind.tasks)]
-        source, setting = problem(rows, inputs, outputs, task), small_setting(width, depth)
+        source = problem(rows, inputs, outputs, task, weighted=i > 0)
+        setting = small_setting(width, depth)
         for technique in variants(kind):
             recipe = Recipe((technique,), setting)
             plain = recipe if kind.structural() or kind.passes > 1 else Recipe((), setting)
@@ -247,9 +253,9 @@ def a_sick_member_is_alone(kind: Kind) -> None:
 def every_engine_agrees(kind: Kind) -> None:
     """Law 9: stacked, vmapped, one at a time and native: one step to 2e-6 of the update, five to 2e-4."""
     lifts: dict[str, Callable[[], Lift | str]] = {"vmapped": Vmapped, "single": Single, NATIVE: lambda: NATIVE}
-    for optimizer, rate in (("sgd", 0.1), ("adamw", 0.003)):
-        for technique in variants(kind):
-            source = problem(23, 5, 3, kind.tasks[0])
+    for optimizer, rate, weighted in (("sgd", 0.1, False), ("adamw", 0.003, True)):
+        for task, technique in itertools.product(kind.tasks, variants(kind)):
+            source = problem(23, 5, 3, task, weighted=weighted)
             recipe = Recipe((technique,), small_setting(7, 2, optimizer, learning_rate=rate, activation="tanh"))
             members = [Member(i, recipe, 40 + i) for i in range(3)]
             for steps, tolerance in ((1, 2e-6), (5, 2e-4)):
@@ -260,7 +266,8 @@ def every_engine_agrees(kind: Kind) -> None:
                     got = trained(members, source, lift(), steps, slots=5)
                     for id in want:
                         apart = distance(want[id].w | want[id].buffers, got[id].w | got[id].buffers)
-                        assert apart <= tolerance, f"{kind.name}, {name}, {optimizer}, {steps} steps: {apart:.1e}"
+                        where = f"{kind.name}, {task}, {name}, {optimizer}, {steps} steps"
+                        assert apart <= tolerance, f"{where}: {apart:.1e}"
 
 
 def _spoil(engine: SlotEngine | NativeEngine, member: int, value: float) -> None:

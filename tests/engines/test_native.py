@@ -28,7 +28,7 @@ from tauten.population import Builder, Population
 from tauten.recipe import Recipe
 from tauten.setting import Setting
 from tauten.technique import _REGISTRY as REGISTRY
-from tauten.technique import Technique, hyperparameter, techniques
+from tauten.technique import TASKS, Technique, hyperparameter, techniques
 from tauten.techniques.batch_norm import BatchNorm
 from tauten.techniques.class_weights import ClassWeights
 from tauten.techniques.clip_norm import ClipNorm
@@ -76,9 +76,12 @@ def unbalanced(rows, inputs, outputs, task, seed):
     x, order = torch.randn(rows, inputs, generator=g), torch.randperm(rows, generator=g)
     if task == "classification":
         y = one_hot((torch.rand(rows, generator=g) ** 3 * outputs).long(), outputs)
+    elif task == "multilabel":
+        y = (torch.rand(rows, outputs, generator=g) ** 2).round()
     else:
         y = torch.randn(rows, outputs, generator=g)
-    return Source(x, y, order[: max(2, rows * 4 // 5)].clone(), task)
+    weights = torch.rand(rows, generator=g) * 2 if seed % 2 else None
+    return Source(x, y, order[: max(2, rows * 4 // 5)].clone(), task, weights)
 
 
 def values(kind, layers):
@@ -99,7 +102,7 @@ def values(kind, layers):
 @st.composite
 def cases(draw, optimizer, rate):
     """(source, member): sizes, settings and recipes at random, as far as a step is determined to more than rounding."""
-    task = draw(st.sampled_from(["classification", "regression"]))
+    task = draw(st.sampled_from(TASKS))
     rows, inputs = draw(st.integers(2, 400)), draw(st.integers(1, 70))
     outputs = draw(st.integers(2 if task == "classification" else 1, 40))
     source = unbalanced(rows, inputs, outputs, task, draw(st.integers(0, 999)))

@@ -368,10 +368,11 @@ void paired_products_are_sums() {
 
 // A table of 50 rows, fewer than the larger batches, and one member's arrays, gone as soon as the member is made.
 struct Table {
-    std::vector<float> inputs, targets;
+    std::vector<float> inputs, targets, weights;
     std::vector<int64_t> rows;
 
-    Table(int64_t n, const tauten_plan& plan) : inputs(n * plan.inputs), targets(n * plan.outputs), rows(n) {
+    Table(int64_t n, const tauten_plan& plan)
+        : inputs(n * plan.inputs), targets(n * plan.outputs), weights(plan.adam ? n : 0, 1.5f), rows(n) {
         std::vector<uint32_t> drawn(n * 4 * ((plan.inputs + 3) / 4));
         tauten_words(7, 0, 0, n, (plan.inputs + 3) / 4, drawn.data());
         for (int64_t i = 0; i < n * plan.inputs; i++) inputs[i] = (float)drawn[i] * 0x1p-31f - 1;
@@ -382,7 +383,10 @@ struct Table {
         }
     }
 
-    tauten_data data() const { return {inputs.data(), targets.data(), rows.data(), (int64_t)rows.size()}; }
+    tauten_data data() const {
+        const float* own = weights.empty() ? nullptr : weights.data();
+        return {inputs.data(), targets.data(), own, rows.data(), (int64_t)rows.size()};
+    }
 };
 
 struct Case {
@@ -399,7 +403,7 @@ const std::vector<Case> CASES = {
 tauten_plan planned(const Case& c, int64_t seed) {
     tauten_plan plan{};
     plan.inputs = c.inputs, plan.width = c.width, plan.depth = c.depth, plan.outputs = c.outputs, plan.batch = c.batch;
-    plan.activation = seed % 4, plan.skip = seed % 2, plan.classification = c.outputs > 1, plan.adam = seed % 3 > 0;
+    plan.activation = seed % 4, plan.skip = seed % 2, plan.loss = c.outputs > 1 ? 1 + seed / 2 % 2 : 0, plan.adam = seed % 3 > 0;
     plan.cosine = seed % 2, plan.length = 40, plan.seed = (uint64_t)seed << 40 | 5, plan.learning_rate = 0.01;
     plan.momentum = 0.9f, plan.order_site = 1, plan.batch_norm = c.norm ? 0.1f : 0;
     plan.bf16 = TAUTEN_BF16 && seed > 3;

@@ -20,6 +20,9 @@ from tauten.nets.mlp import ACTIVATIONS, MLP
 from tauten.recipe import Recipe
 from tauten.technique import Kernel, Technique
 
+LOSSES = {"regression": 0, "classification": 1, "multilabel": 2}
+"""The library's number for the loss of a task."""
+
 
 def able(recipe: Recipe) -> bool:
     """Whether this machine has a library, and the library has code for all that the recipe does."""
@@ -157,13 +160,15 @@ class NativeEngine:
         source = self._held[member].source
         if source not in self._sources:
             # The library reads plain memory, so what torch would see for itself is seen to here.
-            inputs, targets, rows = self._data.inputs, self._data.targets, self._data.train_rows[source]
-            assert all(tensor.is_contiguous() for tensor in (inputs, targets, rows))
-            assert (inputs.dtype, targets.dtype, rows.dtype) == (torch.float32, torch.float32, torch.int64)
-            first_input, first_target = int(self._data.input_offset[source]), int(self._data.target_offset[source])
-            self._sources[source] = Data(
-                inputs[first_input:].data_ptr(), targets[first_target:].data_ptr(), rows.data_ptr(), len(rows)
-            )
+            data, rows = self._data, self._data.train_rows[source]
+            floats = [data.inputs, data.targets, *([] if data.weights is None else [data.weights])]
+            assert all(tensor.is_contiguous() for tensor in (*floats, rows))
+            assert {tensor.dtype for tensor in floats} == {torch.float32}
+            assert rows.dtype == torch.int64
+            at = [data.input_offset[source], data.target_offset[source], data.target_offset[source]]
+            starts = [tensor[int(first) :].data_ptr() for tensor, first in zip(floats, at, strict=False)]
+            inputs, targets, weights = (*starts, None)[:3]
+            self._sources[source] = Data(inputs, targets, weights, rows.data_ptr(), len(rows))
         return self._sources[source]
 
     @staticmethod
@@ -182,7 +187,7 @@ class NativeEngine:
             "batch": self._group.batch_size,
             "activation": list(ACTIVATIONS).index(setting.activation),
             "skip": setting.skip,
-            "classification": self._group.task == "classification",
+            "loss": LOSSES[self._group.task],
             "adam": self._group.optimizer == "adam",
             "cosine": setting.schedule == "cosine",
             "bf16": self._precision == "bf16",

@@ -17,9 +17,7 @@ class Single:
         """One step of each member in turn."""
         states, losses = [], []
         for i in range(len(batch.seed)):
-            own, values, parts = pytree.tree_map(
-                lambda leaf, i=i: leaf[i], (state, hyper, (batch.x, batch.y, batch.seed, batch.lr, batch.momentum))
-            )
+            own, values, parts = pytree.tree_map(lambda leaf, i=i: leaf[i], (state, hyper, batch.parts))
             new, loss = train_step(program, autograd, own, values, Batch(*parts))
             states.append(new)
             losses.append(loss)

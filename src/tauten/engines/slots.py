@@ -43,6 +43,10 @@ class Resident:
         self.input_offset = torch.tensor([where[id(s.inputs)] * rows for s in sources])
         self.targets = torch.cat([s.targets for s in sources])
         self.target_offset = torch.arange(len(sources)) * rows
+        weighted = any(s.weights is not None for s in sources)
+        own = [torch.ones(rows) if s.weights is None else s.weights for s in sources]
+        self.weights = torch.cat(own) if weighted else None
+        self._task = sources[0].task
         self.train_rows = [s.train for s in sources]
         self._learned: dict[tuple[type[Technique], int], Tree] = {}
 
@@ -50,7 +54,11 @@ class Resident:
         """What a technique needs to know of a source's training rows; worked out once."""
         key = kind, source
         if key not in self._learned:
-            self._learned[key] = kind.learn(self.targets[self.target_offset[source] + self.train_rows[source]])
+            rows = self.target_offset[source] + self.train_rows[source]
+            targets = self.targets[rows]
+            if self.weights is not None and self._task == "classification":
+                targets = targets * self.weights[rows].unsqueeze(-1)
+            self._learned[key] = kind.learn(targets)
         return self._learned[key]
 
 
@@ -99,7 +107,8 @@ class SlotEngine:
                 )
                 for data, index in ((self._data.inputs, xs), (self._data.targets, ys))
             )
-            batch = Batch(x, y, seed, rates[:, t], momentum)
+            weight = None if self._data.weights is None else self._data.weights[ys[:, t * size : (t + 1) * size]]
+            batch = Batch(x, y, seed, rates[:, t], momentum, weight)
             state, loss = self._lift.train(self._program, state, self._hyper, batch)
             total += loss
         self._state = state

@@ -17,6 +17,8 @@ State = dict[str, Any]
 """weights, buffers, optimizer, techniques, step: one tree, every leaf leading with the member axis."""
 Hyper = dict[str, dict[str, Tensor]]
 Objective = Callable[[Tree], tuple[Tensor, Any]]
+TINY = 1e-30
+"""A divisor instead of 0, where nothing but rows of weight 0 were mixed."""
 Differentiate = Callable[[Objective, Tree], tuple[Tree, Tensor, Any]]
 
 
@@ -36,21 +38,38 @@ class Program:
 
 @dataclasses.dataclass(frozen=True)
 class Batch:
-    """A step's data and rates. x (M?, B, …), y (M?, B, K), seed, lr, momentum (M?,)."""
+    """A step's data and rates. x (M?, B, …), y (M?, B, K), seed, lr, momentum (M?,), weight (M?, B) where rows have
+    one."""
 
     x: Tensor
     y: Tensor
     seed: Tensor
     lr: Tensor
     momentum: Tensor
+    weight: Tensor | None = None
+
+    @property
+    def parts(self) -> tuple[Tensor, ...]:
+        """What a step needs, as `Batch(*parts)` takes it."""
+        always = (self.x, self.y, self.seed, self.lr, self.momentum)
+        return always if self.weight is None else (*always, self.weight)
 
 
-def base_loss(task: str, out: Tensor, y: Tensor) -> Tensor:
-    """Cross-entropy against class probabilities, or squared error; mean over rows, one per member."""
+def base_loss(task: str, out: Tensor, y: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Cross-entropy against class probabilities, its mean over labels, or squared error; mean over rows, by member.
+
+    weight (M?, B) are factors of the rows' losses.
+    """
+    # Over classes that lie apart in memory torch goes by whole vectors of rows.
     if task == "classification":
-        # Over classes that lie apart in memory torch goes by whole vectors of rows.
-        return -(y * torch.log_softmax(out.mT, -2).mT).sum(-1).mean(-1)
-    return (out - y).square().mean(-1).mean(-1)
+        losses = -(y * torch.log_softmax(out.mT, -2).mT).sum(-1)
+    elif task == "multilabel":
+        # A label's logit z is that of two classes with (0, z).
+        no, yes = torch.log_softmax(torch.stack((torch.zeros_like(out.mT), out.mT), -2), -2).unbind(-2)
+        losses = -(y * yes.mT + (1 - y) * no.mT).mean(-1)
+    else:
+        losses = (out - y).square().mean(-1)
+    return (losses if weight is None else losses * weight).mean(-1)
 
 
 def autograd(objective: Objective, w: Tree) -> tuple[Tree, Tensor, Any]:
@@ -92,7 +111,8 @@ def averaged(w: Tree, buffers: Tree) -> Tree:
 class Scene:
     """One step of the bound techniques on one batch: what their hooks see, and the hooks in their order.
 
-    x and y come from `changed`, so they are what the `batch` hooks made of them; `buffers` are those before the step.
+    x, y and weight come from `changed`, so they are what the `batch` hooks made of them; `buffers` are those before the
+    step.
     """
 
     net: Trainable
@@ -103,6 +123,7 @@ class Scene:
     x: Tensor
     y: Tensor
     lr: Tensor
+    weight: Tensor | None = None
 
     def forward(self, w: Tree, x: Tensor, name: str = "") -> tuple[Tensor, Tree]:
         """A training pass; under another name its masks are others."""
@@ -118,7 +139,7 @@ class Scene:
 
     def loss(self, out: Tensor, w: Tree) -> Tensor:
         """The loss of these outputs, with what the techniques add."""
-        loss = base_loss(self.task, out, self.y)
+        loss = base_loss(self.task, out, self.y, self.weight)
         for t in self.techniques:
             if "loss" in t.hooks:
                 loss = t.loss(loss, out, self.look(w))
@@ -147,12 +168,28 @@ class Scene:
         return new
 
 
-def changed(techniques: tuple[Technique, ...], draws: Draws, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """A batch as the `batch` hooks make it."""
+def changed(
+    techniques: tuple[Technique, ...], draws: Draws, x: Tensor, y: Tensor, weight: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """A batch, and its rows' weights, as the `batch` hooks make them."""
     for t in techniques:
         if "batch" in t.hooks:
-            x, y = t.batch(x, y, draws.at(f"{t.name}/batch"))
-    return x, y
+            own = draws.at(f"{t.name}/batch")
+            if weight is None or not t.mixes:
+                x, y = t.batch(x, y, own)
+            else:
+                x, y, weight = _mixed(t, x, y, weight, own)
+    return x, y, weight
+
+
+def _mixed(t: Technique, x: Tensor, y: Tensor, weight: Tensor, r: Draws) -> tuple[Tensor, Tensor, Tensor]:
+    """Rows mixed as their weighted losses are: the hook sees weight · y and the weight as y's columns."""
+    weighted = torch.cat((y * weight.unsqueeze(-1), weight.unsqueeze(-1)), -1)
+    x, mixed = t.batch(x, weighted, r)
+    total = mixed[..., -1:]
+    # To the bit where nothing was mixed: (y · w) / w need not be y.
+    same = (mixed == weighted).all(-1, keepdim=True)
+    return x, torch.where(same, y, mixed[..., :-1] / total.clamp(min=TINY)), total.squeeze(-1)
 
 
 def train_step(
@@ -166,8 +203,8 @@ def train_step(
     """One step: new state, and the loss per member before it. With `reuse` the old state's tensors are overwritten."""
     techniques = program.bind(hyper)
     draws = Draws(batch.seed, state["step"], "step")
-    x, y = changed(techniques, draws, batch.x, batch.y)
-    scene = Scene(program.net, program.task, techniques, draws, state["buffers"], x, y, batch.lr)
+    x, y, weight = changed(techniques, draws, batch.x, batch.y, batch.weight)
+    scene = Scene(program.net, program.task, techniques, draws, state["buffers"], x, y, batch.lr, weight)
     w = state["w"]
     g, loss, buffers = differentiate(scene.objective, w)
     g = scene.gradient(g, w, differentiate)

@@ -16,12 +16,11 @@ class Vmapped:
 
     def train(self, program: Program, state: State, hyper: Hyper, batch: Batch) -> tuple[State, Tensor]:
         """One step of all members."""
-        parts = (batch.x, batch.y, batch.seed, batch.lr, batch.momentum)
 
         def one(state: State, hyper: Hyper, *parts: Tensor) -> tuple[State, Tensor]:
             return train_step(program, functional, state, hyper, Batch(*parts))
 
-        state, loss = torch.func.vmap(one)(state, hyper, *parts)
+        state, loss = torch.func.vmap(one)(state, hyper, *batch.parts)
         return state, loss
 
     def evaluate(self, program: Program, w: Tree, buffers: Tree, hyper: Hyper, x: Tensor) -> Tensor:

@@ -33,6 +33,7 @@ class Space {
         grow(targets, (int64_t)padded((int)member.plan.outputs) * columns);
         for (auto& m : inverse) grow(m, widest);
         grow(rows, 8 * (int64_t)columns);
+        grow(weights, columns);
         if (!member.plan.bf16) return;
         grow(paired, matrix);
         grow(paired_turned, (int64_t)panels * WIDTH / 2 * turned_next);
@@ -45,7 +46,7 @@ class Space {
     int64_t widest = 0, stride = 0, turned_next = 0;
     std::vector<Memory<float>> activations, slopes, normed;
     std::vector<Memory<uint16_t>> bits;  // where a rectifier's unit is on and kept
-    Memory<float> out, gradient, inner, other, turned, staging, targets;
+    Memory<float> out, gradient, inner, other, turned, staging, targets, weights;
     std::vector<Memory<float>> inverse;  // of batch norm: one over the deviation
     Memory<float> gradients, moved;  // of all parameters, where a technique needs them at once
     Memory<uint32_t> rows, words;

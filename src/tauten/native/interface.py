@@ -23,6 +23,7 @@ class Data(ctypes.Structure):
     _fields_ = (
         ("inputs", ctypes.c_void_p),
         ("targets", ctypes.c_void_p),
+        ("weights", ctypes.c_void_p),
         ("rows", ctypes.c_void_p),
         ("n", ctypes.c_int64),
     )

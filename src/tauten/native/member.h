@@ -18,7 +18,7 @@ typedef const uint32_t* words;
 // stands at 0; what a technique calls its numbers and the places of its draws is in its own file, under `kernel`.
 #define TAUTEN_PLAN(FIELD)                                                                                       \
     FIELD(int64_t, inputs) FIELD(int64_t, outputs) FIELD(int64_t, width) FIELD(int64_t, depth) FIELD(int64_t, batch) \
-    FIELD(int64_t, activation) FIELD(int64_t, skip) FIELD(int64_t, classification) FIELD(int64_t, adam)            \
+    FIELD(int64_t, activation) FIELD(int64_t, skip) FIELD(int64_t, loss) FIELD(int64_t, adam)                      \
     FIELD(int64_t, cosine) FIELD(int64_t, bf16) FIELD(int64_t, length) FIELD(uint64_t, seed) FIELD(double, learning_rate)              \
     FIELD(float, momentum) FIELD(uint32_t, order_site) FIELD(words, weight_sites) FIELD(words, bias_sites)        \
     FIELD(floats, dropout) FIELD(words, dropout_sites) FIELD(float, dropout_classic) FIELD(float, batch_norm)     \
@@ -35,9 +35,9 @@ struct tauten_plan {
 #undef FIELD
 };
 
-// What it trains on: rows of row-major matrices.
+// What it trains on: rows of row-major matrices; weights are factors of the rows' losses, null for 1.
 struct tauten_data {
-    const float *inputs, *targets;
+    const float *inputs, *targets, *weights;
     const int64_t* rows;
     int64_t n;
 };

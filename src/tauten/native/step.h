@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "backward.h"
+#include "losses.h"
 
 namespace tauten {
 
@@ -46,7 +47,7 @@ class Step {
    private:
     double pass(const float* w, float* running, const Optimizer* optimizer) {
         forward(member_, w, running, space_, columns_, batch_, true);
-        double loss = plan_.classification ? cross_entropy() : squared_error();
+        double loss = Losses{plan_, space_, columns_, batch_}.run();
         if (plan_.l2 > 0)
             for (const Layer& layer : member_.layout.layers)
                 loss += (double)plan_.l2 * squares(w + layer.weight, layer.weights());
@@ -78,10 +79,18 @@ class Step {
             if (b + AHEAD < batch_) fetch(data_.inputs + (int64_t)rows[b + AHEAD] * inputs, inputs);
             const float *x = data_.inputs + (int64_t)rows[b] * inputs, *y = data_.targets + (int64_t)rows[b] * outputs;
             std::fill(to + inputs, to + next, 0.0f);
+            float& weight = space_.weights.data()[b] = weight_of(rows[b]);
             if (mix) {
                 const int64_t other = rows[partner[b]];
-                const float s = share[b], *x2 = data_.inputs + other * inputs, *y2 = data_.targets + other * outputs;
+                float s = share[b];
+                const float *x2 = data_.inputs + other * inputs, *y2 = data_.targets + other * outputs;
                 for (int64_t i = 0; i < inputs; i++) to[i] = s * x[i] + (1 - s) * x2[i];
+                if (data_.weights) {
+                    // What is mixed are losses, so a row's target counts as much as its weight.
+                    const float own = s * weight;
+                    weight = own + (1 - s) * weight_of(other);
+                    s = own / std::max(weight, 1e-30f);
+                }
                 for (int64_t k = 0; k < outputs; k++) target(k, b, s * y[k] + (1 - s) * y2[k]);
             } else {
                 std::memcpy(to, x, inputs * sizeof(float));
@@ -99,10 +108,13 @@ class Step {
         for (int64_t i = 0; i < n; i += PAD) __builtin_prefetch(from + i);
     }
 
+    float weight_of(int64_t row) const { return data_.weights ? data_.weights[row] : 1.0f; }
+
     void target(int64_t k, int b, float y) {
         const float share = plan_.label_smoothing, classes = (float)plan_.outputs;
         if (share > 0) y = (1 - share) * y + (plan_.label_smoothing_others ? share * (1 - y) / (classes - 1) : share / classes);
         if (!member_.class_weights.empty()) y *= member_.class_weights[k];
+        if (plan_.loss == CROSS_ENTROPY) y *= space_.weights.data()[b];
         space_.targets.data()[k * columns_ + b] = y;
     }
 
@@ -140,50 +152,6 @@ class Step {
                     store(at, fma(sigma, drawn[i], load(at)));
                 }
             }
-    }
-
-    // Losses: mean over rows; the gradient goes to `inner`.
-    double cross_entropy() {
-        const Panels<float> out = space_.panels(space_.out), inner = space_.panels(space_.inner);
-        const int classes = (int)plan_.outputs;
-        V total{};
-        for (int c = 0; c < columns_; c += LANES) {
-            const int p = c / WIDTH, at = c % WIDTH;
-            const float* y = space_.targets.data() + c;
-            V top = load(out.at(p, 0) + at);
-            for (int k = 1; k < classes; k++) top = largest(top, load(out.at(p, k) + at));
-            V sum_exp{}, mass{}, dot{};
-            for (int k = 0; k < classes; k++) {
-                const V shifted = load(out.at(p, k) + at) - top, e = exponential(shifted), own = load(y + (int64_t)k * columns_);
-                store(inner.at(p, k) + at, e);
-                sum_exp += e;
-                mass += own;
-                dot = fma(own, shifted, dot);
-            }
-            const V loss = fma(mass, logarithm(sum_exp), -dot), factor = mass / (sum_exp * (float)batch_);
-            total += c + LANES <= batch_ ? loss : pick(real(c, batch_), loss, V{});
-            for (int k = 0; k < classes; k++) {
-                float* g = inner.at(p, k) + at;
-                const V own = fma(load(g), factor, load(y + (int64_t)k * columns_) * (-1.0f / batch_));
-                store(g, c + LANES <= batch_ ? own : pick(real(c, batch_), own, V{}));
-            }
-        }
-        return (double)sum(total) / batch_;
-    }
-
-    double squared_error() {
-        const Panels<float> out = space_.panels(space_.out), inner = space_.panels(space_.inner);
-        const float each = 1.0f / (float)(batch_ * plan_.outputs);
-        V total{};
-        for (int k = 0; k < plan_.outputs; k++)
-            for (int c = 0; c < columns_; c += LANES) {
-                const int p = c / WIDTH, at = c % WIDTH;
-                V error = load(out.at(p, k) + at) - load(space_.targets.data() + (int64_t)k * columns_ + c);
-                if (c + LANES > batch_) error = pick(real(c, batch_), error, V{});
-                total = fma(error, error, total);
-                store(inner.at(p, k) + at, error * (2 * each));
-            }
-        return (double)sum(total) * each;
     }
 
     static double squares(const float* x, int64_t n) {

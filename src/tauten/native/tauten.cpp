@@ -6,6 +6,7 @@
 //     products.h  register-tiled matrix products
 //     member.h    a member: its plan, layout, weights
 //     forward.h   backward.h   the two passes, batch norm, dropout, the optimizer
+//     losses.h    losses and their gradients
 //     step.h      one training step; evaluation
 
 #include <atomic>
@@ -75,7 +76,7 @@ struct tauten_queue {
     int64_t stop;  // set to 1: finish the steps at hand and return
 };
 
-TAUTEN_EXPORT int64_t tauten_abi() { return 1; }
+TAUTEN_EXPORT int64_t tauten_abi() { return 2; }
 TAUTEN_EXPORT int64_t tauten_lanes() { return LANES; }
 
 // Whether products can be taken in bfloat16.

@@ -48,14 +48,16 @@ def bind(
 
 
 def as_targets(y: Tensor, task: str, classes: int | None, name: str) -> Tensor:
-    """(B, K) class probabilities or regression targets; DataError where y is something else."""
+    """(B, K) class probabilities, labels or regression targets; DataError where y is something else."""
     if not isinstance(y, Tensor) or y.ndim == 0:
         raise DataError(f"{name} is {y!r}; it must be a tensor with one row an example.")
     if task == "regression":
         return y.unsqueeze(-1) if y.ndim == 1 else y
     n, k = len(y), classes or 0
-    if y.is_floating_point() and y.shape == (n, k):
-        return y
+    if y.shape == (n, k) and (y.is_floating_point() or task == "multilabel"):
+        return y if y.is_floating_point() else y.to(torch.float32)
+    if task == "multilabel":
+        raise DataError(f"{name} has shape {tuple(y.shape)}; give a zero or one for each row and label, ({n}, {k}).")
     if y.ndim != 1 or y.is_floating_point():
         raise DataError(
             f"{name} has shape {tuple(y.shape)} and {y.dtype}; give class codes ({n},) as whole numbers, or "
