@@ -175,6 +175,7 @@ TOLD: dict[str, tuple[dict[str, Any], dict[str, Any], str, list[str]]] = {
     "free text": ({"said": per_row("I would say {}".format)}, {}, "of free text", []),
     "ISO dates": ({"on": per_row(lambda i: date(2024, 1, 1) + timedelta(i % 9))}, {}, "of dates as days: 'on'", ["on"]),
     "American dates": ({"on": per_row(lambda i: f"1/{1 + i % 9}/2024")}, {}, "day and month can't be told apart", []),
+    "dates that are none": ({"on": per_row(lambda i: f"2024-02-{25 + i % 6}")}, {}, "", ["on"]),
     "codes": ({"kind": np.arange(N) % 3}, {}, "", ["kind"]),
     "codes by their name": ({"zip": 9000 + np.arange(N) % 31}, {}, "if they are codes, name them", ["zip"]),
     "copy of the target": ({"copy": ["no", "yes"] * (N // 2)}, {}, "LEAK: column 'copy' is a copy of target", []),

@@ -221,6 +221,13 @@ def test_dates_are_days_in_whatever_form_they_come():
     assert wanted[3].tolist() == [0, 1]
     for form in (["01.01.2024", "03.01.2024", "5.1.2024", None], ["2024/01/01", "2024/01/03", "2024/01/05", "?"]):
         np.testing.assert_array_equal(preprocessor.transform(pd.DataFrame({"day": form * 3})), wanted)
+    abroad = frame["day"].dt.tz_convert("Asia/Tokyo")
+    np.testing.assert_array_equal(preprocessor.transform(pd.DataFrame({"day": abroad})), wanted)
+    np.testing.assert_array_equal(
+        preprocessor.transform(pd.DataFrame({"day": abroad.map(str)}).replace("NaT", "")), wanted
+    )
+    with pytest.raises(DataError, match="column 'day' holds '2024-02-30' in data row 1 where dates were expected"):
+        preprocessor.transform(pd.DataFrame({"day": ["2024-02-30"]}))
     with pytest.raises(DataError, match="column 'day' holds '1/3/2024' in data row 2 where dates were expected"):
         preprocessor.transform(pd.DataFrame({"day": ["2024-01-01", "1/3/2024"]}))
     with pytest.raises(DataError, match="column 'day' holds 3 in data row 1 where dates were expected"):

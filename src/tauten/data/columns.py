@@ -85,7 +85,7 @@ def numbers(column: "Column[Any]", what: str) -> npt.NDArray[np.float64]:
 
 
 def dates(column: "Column[Any]") -> "Column[Any] | None":
-    """The column as datetime64 in UTC without a time zone, NaT where missing, or None where it holds anything else.
+    """The column as datetime64, NaT where missing, or None where it holds anything else.
 
     Text is read as 2024-12-31 (with a time of day or without), 2024/12/31 or 31.12.2024, one form throughout.
 
@@ -103,12 +103,11 @@ def dates(column: "Column[Any]") -> "Column[Any] | None":
         return None
     if not is_datetime64_any_dtype(column.dtype):
         column = pd.to_datetime(column.astype(object), format=form, utc=True, errors="coerce")
-    read = column if column.dt.tz is None else column.dt.tz_convert("UTC").dt.tz_localize(None)
-    return read if bool((read.notna() == present).all()) else None
+    return column if bool((column.notna() == present).all()) else None
 
 
 def days(column: "Column[Any]", what: str) -> npt.NDArray[np.float64]:
-    """A column of dates as (n,) days since 1970-01-01, the time of day as a fraction, NaN where missing.
+    """A column of dates as (n,) days since 1970-01-01 UTC, the time of day as a fraction, NaN where missing.
 
     Raises DataError, which names the column by `what`, where it holds anything else.
 

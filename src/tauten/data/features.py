@@ -22,12 +22,11 @@ _CODE = re.compile(r"(^|[_\W])(zip|zipcode|postcode|code|type|category|class|clu
 _SLASHED = r"\d{1,2}/\d{1,2}/\d{2,4}( .*)?"
 
 
-def usable(frame: pd.DataFrame, declared: Collection[str], warnings: list[str], guess: bool = True) -> pd.DataFrame:
+def usable(frame: pd.DataFrame, declared: Collection[str], warnings: list[str]) -> pd.DataFrame:
     """The columns that can carry information: float64 numbers, datetime64 dates, or objects (`str`, None).
 
     `declared` names columns to be read as labels. `warnings` receives a sentence for each reason why columns were
-    dropped, and, where `guess`, for what was read in a way that a person may want otherwise. Raises DataError for
-    infinite values.
+    dropped, and for what was read in a way that a person may want otherwise. Raises DataError for infinite values.
     """
     kept: dict[str, pd.Series[Any]] = {}
     dropped: dict[str, list[str]] = {}
@@ -43,8 +42,7 @@ def usable(frame: pd.DataFrame, declared: Collection[str], warnings: list[str], 
         else:
             kept[name] = column if held == "date" else pd.Series(labels(column), dtype=object)
     warnings += [f"dropped {counted(len(names), 'column')} {why}: {listed(names)}" for why, names in dropped.items()]
-    if guess:
-        warnings += _told(kept, {name: frame[name] for name in kept})
+    warnings += _told(kept, {name: frame[name] for name in kept})
     return pd.DataFrame(kept, index=frame.index)
 
 

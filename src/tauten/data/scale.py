@@ -36,11 +36,11 @@ class TargetScale:
 
     def scale(self, y: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """Targets (n,) or (n, K) in standard deviations from the mean."""
-        return ((np.asarray(y, dtype=np.float64) - np.array(self.mean)) / self.unit).astype(np.float32)
+        return np.asarray((np.asarray(y, dtype=np.float64) - np.array(self.mean)) / self.unit, dtype=np.float32)
 
     def restore(self, scaled: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Predictions in the targets' own units, the inverse of `scale`."""
-        return np.asarray(scaled, dtype=np.float64) * self.unit + np.array(self.mean)
+        return np.asarray(np.asarray(scaled, dtype=np.float64) * self.unit + np.array(self.mean))
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""

@@ -129,8 +129,7 @@ def load(
     ((178, 13), 'classification', ('0', '1', '2'))
     """
     name, warnings = "data" if isinstance(source, pd.DataFrame) else str(source), list[str]()
-    bundled = name in BUNDLED and not isinstance(source, pd.DataFrame)
-    if bundled and target is None:
+    if name in BUNDLED and target is None:
         target, task = "target", task or BUNDLED[name]
     frame, held = _source(source, name, warnings), None
     if holdout_file is not None:
@@ -147,7 +146,7 @@ def load(
     features = frame.drop(columns=[*targets, *left_out])
     declared = frozenset(_known(categorical, frame, name))
     counts = None if weight is None else frame[weight]
-    table = _table(name, features, frame[list(targets)], task, declared, counts, warnings, guess=not bundled)
+    table = _table(name, features, frame[list(targets)], task, declared, counts, warnings)
     return _sided(table, frame, groups, time, held)
 
 
@@ -272,7 +271,6 @@ def _table(
     declared: frozenset[str],
     counts: "pd.Series[Any] | None",
     warnings: list[str],
-    guess: bool = True,
 ) -> Table:
     if len(frame) < MIN_ROWS:
         raise DataError(f"{name} has {counted(len(frame), 'row')} of data: expected at least {MIN_ROWS}, so add rows")
@@ -281,7 +279,7 @@ def _table(
             f"{name} has no feature columns: expected at least one beside the target {listed(columns.columns)}"
         )
     targets = encode(columns, task, warnings, as_labels=str(columns.columns[0]) in declared)
-    features = usable(frame, declared, warnings, guess)
+    features = usable(frame, declared, warnings)
     if not features.shape[1]:
         raise DataError(f"{name} has no feature column left ({'; '.join(warnings)}): add a column that varies")
     names = tuple(map(str, columns.columns))
