@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_wine
 from torch import nn
@@ -102,6 +103,19 @@ def test_on_a_table_every_row_is_predicted_by_networks_that_did_not_see_it():
     assert own.error.mean == pytest.approx(own.bias_and_noise.mean + own.variance.mean)
 
 
+def test_groups_stay_whole_so_nobody_is_known_from_training():
+    """Rows of a person share a label that the columns name: only networks that saw the person can know it."""
+    random = np.random.default_rng(4)
+    person = np.repeat(np.arange(30), 4)
+    measured = {f"x{i}": random.normal(size=30)[person] + 0.05 * random.normal(size=120) for i in range(8)}
+    frame = pd.DataFrame(measured | {"person": person})
+    labels = random.permutation(np.arange(30) % 2)[person]
+    asked = {"technique": "dropout", "values": [0.0], "replicates": 4, "setting": {"epochs": 60, "width": 64}}
+    apart = tauten.bias_variance(frame, labels, groups="person", threads=1, **asked).losses["log loss"][0]
+    mixed = tauten.bias_variance(frame, labels, drop="person", threads=1, **asked).losses["log loss"][0]
+    assert mixed.error.mean < 0.6 < np.log(2) < apart.error.mean
+
+
 def test_one_seed_gives_the_same_figures_whatever_the_threads_and_the_company():
     table = load_wine()
     asked = {"technique": "l2", "replicates": 3, "setting": SMALL}
@@ -180,6 +194,7 @@ X = np.eye(12)
         ("wine", {"replicates": 2}, OptionError, "at least 3"),
         ("wine", {"noise": 1.0}, OptionError, "noise was given without truth"),
         ("wine", {"test": X}, OptionError, "test was given without truth"),
+        ("wine", {"time": "ash"}, OptionError, "no option 'time'"),
         ("diabetes", {"technique": "label_smoothing"}, RecipeError, "is for classification"),
         (X, {"truth": lambda x: x[:, 0], "y": np.ones(12)}, OptionError, "beside truth"),
         (X, {"truth": lambda x: x[:, 0]}, OptionError, "without noise"),

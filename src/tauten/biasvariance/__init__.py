@@ -14,6 +14,7 @@ from tauten.biasvariance.resamples import Outputs, Scored, halves, redrawn
 from tauten.biasvariance.strengths import Strength, strength_of
 from tauten.errors import OptionError, RecipeError
 from tauten.evidence.bias_variance import Decomposition, cross_entropy, squared_error
+from tauten.folds import one_target
 from tauten.recipe import Recipe
 from tauten.result import versions
 from tauten.searching import Watcher
@@ -21,6 +22,8 @@ from tauten.setting import Setting
 
 Floats = npt.NDArray[np.float64]
 SCHEMA = "tauten.bias-variance/1"
+COLUMNS = {"task", "categorical", "drop", "numeric", "groups"}
+"""Of what a table's columns mean; halves of the rows know no time."""
 FEWEST = 3
 """Models a row that a variance with an interval needs at least."""
 
@@ -86,13 +89,14 @@ def bias_variance(
     truth: Callable[[Floats], Any] | None = None,
     noise: float | Callable[[Floats], Any] | None = None,
     test: Any = None,
-    target: str | None = None,
+    target: str | Sequence[str] | None = None,
     model: Build | str | None = None,
     setting: Mapping[str, Any] | None = None,
     seed: int = 0,
     threads: str | int = "auto",
     precision: str = "fp32",
     watch: Watcher = lambda _: None,
+    **columns: Any,
 ) -> BiasVariance:
     """Measure variance and bias + noise against the strength of one technique, everything else plain.
 
@@ -101,7 +105,8 @@ def bias_variance(
 
     **Real data**: X and y, a file or bundled data as for `search`. Each of `replicates` partitions cuts the rows at
     random (stratified) into halves without replacement; a network is trained on either and predicts the other, so every
-    row has `replicates` predictions by networks that did not see it. Halves rather than bootstrap samples: a copied row
+    row has `replicates` predictions by networks that did not see it. `columns` are task, categorical, drop, numeric and
+    groups, as for `search`; groups stay whole. Halves rather than bootstrap samples: a copied row
     weighs double, can be memorized twice as easily, and would itself change what regularization does (Kohavi & Wolpert
     1996, ICML: 275-283, train on halves for like reasons). Halves of different partitions share half of their rows, so
     the data's part of the variance is about half of that between independent training sets of n / 2 rows; the rest of
@@ -124,7 +129,13 @@ def bias_variance(
     if replicates < FEWEST:
         raise OptionError(f"replicates is {replicates}; a variance needs at least {FEWEST}, 20 tell more.")
     strength = strength_of(technique, values)
-    options = make_options(trials=3, setting=setting, seed=seed, threads=threads, precision=precision)
+    for name in columns.keys() - COLUMNS:
+        if columns[name] is not None:
+            raise OptionError(
+                f"bias_variance has no option {name!r}; of columns it knows {', '.join(sorted(COLUMNS))}."
+            )
+    read = {name: value for name, value in columns.items() if name in COLUMNS}
+    options = make_options(trials=3, setting=setting, seed=seed, threads=threads, precision=precision, **read)
     build = load_builder(model)
 
     def recipes(task: str, rows: int) -> list[Recipe]:
@@ -137,10 +148,11 @@ def bias_variance(
             given = "noise" if noise is not None else "test"
             raise OptionError(f"{given} was given without truth; pass truth=, a function of X, or leave {given} out.")
         table = table_of(X, y, target, options)
+        one_target(table)
         scored = halves(table, recipes, build, replicates, options, watch)
     else:
-        if y is not None or target is not None:
-            raise OptionError("y or target was given beside truth, which draws the labels itself; leave it out.")
+        if y is not None or target is not None or read:
+            raise OptionError("y, target or columns were given beside truth, which draws the labels; leave them out.")
         scored = redrawn(X, truth, noise, test, recipes, build, replicates, options, watch)
     losses = [_losses(own, scored) for own in scored.outputs]
     return BiasVariance(

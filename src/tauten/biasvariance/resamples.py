@@ -71,7 +71,7 @@ def halves(
 ) -> Scored:
     """Real rows, cut into halves; see `tauten.bias_variance`."""
     n = len(table.y)
-    development = Development.of(table, SelectionPlan(2, 1))
+    development = Development.of(table, SelectionPlan(2, 1), options.numeric)
     asked = np.sort(np.random.default_rng(derive_seed("scored", options.seed)).permutation(n)[:SCORED])
     place = np.full(n, -1)
     place[asked] = np.arange(len(asked))

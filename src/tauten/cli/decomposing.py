@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from tauten.cli.flags import Fixed, ModelFile, Source, Target, Threads, refuse_taken, unfolded
+from tauten.cli.flags import Data, Fixed, ModelFile, Source, Threads, refuse_taken, unfolded
 
 Precision = Annotated[str, typer.Option(help="Of products in training: fp32, bf16, or auto: bf16 where it is fast.")]
 
@@ -16,8 +16,8 @@ def bias_variance(
     source: Source,
     technique: Annotated[str, typer.Option(help="Its name, or NAME.KEY where it has several numbers.")],
     values: Annotated[str, typer.Option(help="FROM:TO:COUNT, such as 0:0.8:9, or V1,V2,V3.")],
+    data: Data,
     setting: Fixed,
-    target: Target = None,
     replicates: Annotated[int, typer.Option(help="Networks that predict each row, all trained without it.")] = 20,
     seed: Annotated[int, typer.Option(help="Seed of the resamples and of training.")] = 0,
     threads: Threads = "auto",
@@ -37,7 +37,7 @@ def bias_variance(
             source,
             technique=technique,
             values=values,
-            target=target,
+            **data.asked(),
             replicates=replicates,
             setting=setting.asked(),
             seed=seed,
