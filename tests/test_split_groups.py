@@ -16,7 +16,7 @@ steady = settings(deadline=None, max_examples=100, derandomize=True)
 
 @st.composite
 def grouped(draw, task=None):
-    """Targets with groups of unlike sizes; each of three classes in at least three groups, which may hold others too."""
+    """Targets with groups of unlike sizes; each of three classes is in at least three of them."""
     sizes = draw(st.lists(st.integers(1, 12), min_size=10, max_size=30))
     groups = np.repeat(np.arange(len(sizes)), sizes)
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
