@@ -40,8 +40,8 @@ def deal(strata: Ints, bundles: Ints, shares: Sequence[float], random: np.random
     """The part (n,) of each row, for parts of these shares of the rows.
 
     Bundles of several rows go first, the largest before the others, each to the part where the sum over parts and
-    strata of (rows there / rows of the stratum)² / share grows least, and if possible not where it would complete a
-    class. Then single rows fill up each stratum; without any larger bundle and with equal shares that is dealing cards.
+    strata of (rows there / rows of the stratum)² / share grows least. Then single rows fill up each stratum; without
+    any larger bundle and with equal shares that is dealing cards.
     """
     sizes, total = np.bincount(strata), len(strata)
     share = np.asarray(shares, dtype=np.float64)
@@ -56,9 +56,8 @@ def deal(strata: Ints, bundles: Ints, shares: Sequence[float], random: np.random
         after = there[:, own] + counts
         growth = ((after**2 - there[:, own] ** 2) / sizes[own] ** 2).sum(1)
         growth = (growth + (2 * filled + len(rows)) * len(rows) / total**2) / share
-        completes = ((after == sizes[own]) & (there[:, own] > 0)).any(1)
         last = (filled > 0) & (len(rows_of) - i <= (filled == 0).sum())
-        best = np.lexsort((filled, growth, completes, last))[0]
+        best = np.lexsort((filled, growth, last))[0]
         part[rows] = best
         there[best, own] += counts
         filled[best] += len(rows)
