@@ -153,7 +153,7 @@ def test_bad_input_is_one_sentence_and_exit_code_2(case, searched, trained, town
     (files["damaged"] / "result.json").write_text("{")
     shutil.copy(searched / "journal.jsonl", files["cut"])
     model = Model.load(searched)
-    model = Model(model.recipe, model.delivered, model.preprocessor, None, model.classes, "kind", build=lambda: None)
+    model = Model(model.recipe, model.delivered, model.preprocessor, None, model.classes, ("kind",), build=lambda: None)
     model.save(files["own"])
     before = sorted(tmp_path.rglob("*"))
     monkeypatch.chdir(tmp_path)

@@ -30,6 +30,7 @@ def search(
     y: Any = None,
     *,
     target: str | Sequence[str] | None = None,
+    sample_weight: Any = None,
     model: Build | str | None = None,
     budget: str | float | None = None,
     trials: int | None = None,
@@ -41,14 +42,15 @@ def search(
     """Find the regularization recipe of a network on data, and prove it.
 
     X is an array or DataFrame (n, columns) with y (n,) or (n, K), or the name of bundled data, or the path of a file
-    (CSV, TSV, ARFF, Parquet, Feather) or a DataFrame that holds its targets, whose columns `target` names. `budget` is
-    a time such as "5m" (the default), or give a number of `trials`. `model` is a function that builds your own
-    `nn.Module`, or "file.py:function"; without it a residual MLP is used.
+    (CSV, TSV, ARFF, Parquet, Feather) or a DataFrame that holds its targets, whose columns `target` names.
+    `sample_weight` (n,) says how much each row counts, in losses and in scores; in a file, the column `weight`.
+    `budget` is a time such as "5m" (the default), or give a number of `trials`. `model` is a function that builds your
+    own `nn.Module`, or "file.py:function"; without it a residual MLP is used.
 
     Options: metric, sampler, techniques, grid, setting (a mapping, such as {"epochs": 30}), folds, holdout, seed,
-    threads, precision, task, categorical, drop, numeric, groups, time, holdout_file. With `out`, the run is journaled
-    there, can be resumed, and leaves its results. `begun` is when the budget began to run, by `time.monotonic()`; else
-    at the call.
+    threads, precision, task, categorical, drop, numeric, groups, time, weight, holdout_file, class_weight (None or
+    "balanced"). With `out`, the run is journaled there, can be resumed, and leaves its results. `begun` is when the
+    budget began to run, by `time.monotonic()`; else at the call.
 
     Errors: DataError, OptionError, RecipeError, ModelError, RunError; before anything is trained or written.
 
@@ -59,7 +61,7 @@ def search(
     """
     begun = time.monotonic() if begun is None else begun
     chosen = make_options(budget=None if trials else budget or "5m", trials=trials, **options)
-    table = table_of(X, y, target, chosen)
+    table = table_of(X, y, target, chosen, sample_weight)
     source = str(X) if isinstance(X, str | Path) else None
     header = {
         "source": source,
@@ -80,26 +82,34 @@ def search(
 
 
 def resume(
-    folder: str | Path, X: Any = None, y: Any = None, *, model: Build | None = None, watch: Watcher = lambda _: None
+    folder: str | Path,
+    X: Any = None,
+    y: Any = None,
+    *,
+    sample_weight: Any = None,
+    model: Build | None = None,
+    watch: Watcher = lambda _: None,
 ) -> Result:
     """Go on with a run that was cut off, to the result it would have had.
 
-    A search of arrays needs the same X and y again, and one of a function its `model`; a file or bundled data is
-    read again by itself. Errors: RunError where the folder holds no run or the data is another.
+    A search of arrays needs the same X, y and sample_weight again, and one of a function its `model`; a file or bundled
+    data is read again by itself. Errors: RunError where the folder holds no run or the data is another.
     """
     with Journal.resume(folder) as journal:
-        prepared = prepare_again(folder, journal.header, X, y, model)
+        prepared = prepare_again(folder, journal.header, X, y, model, sample_weight)
         result = result_of(find(prepared, journal, watch))
         result.save(folder)
         return result
 
 
-def prepare_again(folder: str | Path, header: Mapping[str, Any], X: Any, y: Any, model: Build | None) -> Prepared:
+def prepare_again(
+    folder: str | Path, header: Mapping[str, Any], X: Any, y: Any, model: Build | None, sample_weight: Any = None
+) -> Prepared:
     """The search of a run folder set up once more, from its journal's header; errors as for `resume`."""
     if X is None and header["source"] is None:
         raise RunError(f"{str(folder)!r} was a search of arrays; pass the same X and y again, after the folder.")
     options = Options.from_json(header["options"])
-    table = table_of(header["source"] if X is None else X, y, header["target"], options)
+    table = table_of(header["source"] if X is None else X, y, header["target"], options, sample_weight)
     if table.content_hash() != header["data_hash"]:
         raise RunError(f"the data of {str(folder)!r} has changed since the run began; give the same data again.")
     builder = load_builder(model or header["model"])
@@ -119,6 +129,7 @@ def compare(
     *,
     recipes: Mapping[str, Recipe | str | Path] | Sequence[str | Path],
     target: str | Sequence[str] | None = None,
+    sample_weight: Any = None,
     model: Build | str | None = None,
     deliver: bool = False,
     watch: Watcher = lambda _: None,
@@ -127,13 +138,13 @@ def compare(
     """Measure recipes on the same folds with the same seeds, paired, in one population.
 
     `recipes` are Recipe objects, TOML files, "plain" or "usual". Options: metric, setting (for plain and usual), folds,
-    seed, threads, task, categorical, drop, numeric, groups, time. With `deliver` each is also trained on all rows
-    (`.models`).
+    seed, threads, task, categorical, drop, numeric, groups, time, weight, class_weight; `sample_weight` as in `search`.
+    With `deliver` each is also trained on all rows (`.models`).
     """
     chosen = make_options(trials=3, **options)
     if chosen.holdout_file is not None:
         raise OptionError("nothing is held out where recipes are compared; leave holdout_file out.")
-    table = table_of(X, y, target, chosen)
+    table = table_of(X, y, target, chosen, sample_weight)
     named = recipes if isinstance(recipes, Mapping) else {str(r): r for r in recipes}
     if len(named) < len(recipes):
         raise OptionError("a recipe is named twice; name each once.")
@@ -165,7 +176,9 @@ def make_options(
         "numeric",
         "groups",
         "time",
+        "weight",
         "holdout_file",
+        "class_weight",
     )
     for name in others:
         if name not in known:
@@ -187,26 +200,30 @@ def make_options(
     )
 
 
-def table_of(X: Any, y: Any, target: str | Sequence[str] | None, options: Options) -> Table:
+def table_of(X: Any, y: Any, target: str | Sequence[str] | None, options: Options, sample_weight: Any = None) -> Table:
     """A table from arrays, or from a bundled name, a file or a DataFrame that holds its targets."""
     named = ("task", "categorical", "drop", "groups", "time")
     columns = {name: getattr(options, name) for name in named}
+    if sample_weight is not None and y is None:
+        raise OptionError("sample_weight goes with arrays X and y; of a file or a DataFrame name the column by weight.")
     if isinstance(X, str | Path):
         if y is not None:
             raise OptionError(
                 f"y was given beside {str(X)!r}, which holds its own target; leave y out, or pass arrays."
             )
-        return load(X, target, **columns, holdout_file=options.holdout_file)
+        return load(X, target, **columns, weight=options.weight, holdout_file=options.holdout_file)
     if y is None and target is not None and hasattr(X, "columns"):
-        return load(X, target, **columns, holdout_file=options.holdout_file)
+        return load(X, target, **columns, weight=options.weight, holdout_file=options.holdout_file)
     if y is None:
         raise OptionError("y is missing; pass the targets beside X, or the name of a file that holds both.")
+    if options.weight is not None:
+        raise OptionError(f"weight ({options.weight}) names a column beside the targets; with y pass sample_weight.")
     if options.holdout_file is not None:
         raise OptionError(
             f"holdout_file ({options.holdout_file}) goes with a file or a DataFrame that holds its targets; name them "
             "by target."
         )
-    return from_arrays(X, y, **columns)
+    return from_arrays(X, y, **columns, sample_weight=sample_weight)
 
 
 def recipe_of(recipe: Recipe | str | Path, options: Options, rows: int) -> Recipe:

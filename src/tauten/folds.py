@@ -10,26 +10,34 @@ from torch import Tensor
 
 from tauten.data import Layout, Preprocessor, Table, TargetScale
 from tauten.draws import derive_seed
-from tauten.errors import DataError
+from tauten.errors import DataError, OptionError
 from tauten.evidence import time_blocks
 from tauten.member import Source, one_hot
-from tauten.metrics import Metric
+from tauten.metrics import Floats, Metric
 from tauten.split import SelectionPlan, Split, folds, one_split
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Fold:
-    """Training data of one split, the rows it is scored on, and what turns it back into the table's units."""
+    """Training data of one split, the rows it is scored on, and what turns it back into the table's units.
+
+    `weights` (n,) say how much each row counts where it is scored, None where all count alike.
+    """
 
     source: Source
     score: Tensor
     stop: Tensor | None
     preprocessor: Preprocessor
     scale: TargetScale | None
+    weights: Floats | None = None
 
     def contributions(self, metric: Metric, outputs: Tensor, rows: Tensor) -> np.ndarray:
         """Each row's contribution to the metric, in the table's units."""
-        return metric.contributions(outputs, self.source.targets[rows], self.unit)
+        return metric.contributions(outputs, self.source.targets[rows], self.unit, self.weights_of(rows))
+
+    def weights_of(self, rows: Tensor) -> Floats | None:
+        """What some rows count."""
+        return None if self.weights is None else self.weights[rows.numpy()]
 
     @property
     def unit(self) -> float | npt.NDArray[np.float64]:
@@ -39,16 +47,24 @@ class Fold:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Development:
-    """Every row but the holdout, and how it is split."""
+    """Every row but the holdout, and how it is split; `balanced` weighs all classes alike in the loss."""
 
     table: Table
     plan: SelectionPlan
     layout: Layout
+    balanced: bool = False
 
     @classmethod
-    def of(cls, table: Table, plan: SelectionPlan, numeric: str = "plain") -> "Development":
-        """The layout (columns and categories) is taken from these rows; statistics come from each fold's own."""
-        return cls(table, plan, Layout.of(table.frame, numeric))
+    def of(
+        cls, table: Table, plan: SelectionPlan, numeric: str = "plain", class_weight: str | None = None
+    ) -> "Development":
+        """The layout (columns and categories) is taken from these rows; statistics come from each fold's own.
+
+        `class_weight` is "balanced" or None; OptionError where there are no classes to balance.
+        """
+        if class_weight is not None and table.task != "classification":
+            raise OptionError(f"class_weight is {class_weight!r} and the task {table.task}; leave it out.")
+        return cls(table, plan, Layout.of(table.frame, numeric), class_weight is not None)
 
     def partition(self, *name: object) -> tuple[Split, ...]:
         """The splits of a name: k folds, or the one split of a large table. Unlike names give fresh ones."""
@@ -61,26 +77,33 @@ class Development:
 
     def fold(self, split: Split) -> Fold:
         """One split, preprocessed by its training rows."""
-        frame = self.table.frame
+        table, frame = self.table, self.table.frame
         preprocessor = Preprocessor.fit(frame.iloc[split.train], self.layout)
-        scale = None if self.table.classes else TargetScale.fit(self.table.y[split.train])
-        inputs = torch.from_numpy(preprocessor.transform(frame))
-        source = Source(inputs, encode(self.table, scale), torch.from_numpy(split.train), self.table.task)
+        scale = TargetScale.fit(table.y[split.train]) if table.task == "regression" else None
+        inputs, train = torch.from_numpy(preprocessor.transform(frame)), torch.from_numpy(split.train)
+        source = Source(inputs, encode(table, scale), train, table.task, self._loss_weights(split.train))
         stop = None if split.stop is None else torch.from_numpy(split.stop)
-        return Fold(source, torch.from_numpy(split.score), stop, preprocessor, scale)
+        return Fold(source, torch.from_numpy(split.score), stop, preprocessor, scale, table.weights)
+
+    def _loss_weights(self, train: npt.NDArray[np.int64]) -> Tensor | None:
+        """Factors (n,) of the rows' losses, of mean 1 over the training rows."""
+        weights, y = self.table.weights, self.table.y
+        if self.balanced:
+            # n / (K nₖ), as scikit-learn's "balanced" counts, which leaves given weights out of the counting.
+            counts = np.bincount(y[train], minlength=len(self.table.classes))
+            each = len(train) / ((counts > 0).sum() * np.maximum(counts, 1))
+            weights = each[y] * (1.0 if weights is None else weights)
+        if weights is None:
+            return None
+        mean = weights[train].mean()
+        if not mean > 0:
+            raise DataError(f"all {len(train)} rows of a training part have the weight 0; give more rows a weight.")
+        return torch.from_numpy((weights / mean).astype(np.float32))
 
     def whole(self) -> Fold:
         """All development rows as training rows."""
         everything, none = np.arange(len(self.table.y)), np.arange(0)
         return self.fold(Split(everything, none, None))
-
-
-def one_target(table: Table) -> None:
-    """DataError where a table asks for more than one output a row: several targets, or labels that exclude nobody."""
-    if table.y.ndim > 1:
-        raise DataError(
-            f"{table.name} has {len(table.targets)} targets ({table.target}): expected one, so name the one to learn"
-        )
 
 
 def clusters(table: Table) -> npt.NDArray[np.intp] | None:
@@ -91,7 +114,8 @@ def clusters(table: Table) -> npt.NDArray[np.intp] | None:
 
 
 def encode(table: Table, scale: TargetScale | None) -> Tensor:
-    """Targets (n, K): class probabilities, or standardized numbers."""
-    if scale is None:
+    """Targets (n, K): class probabilities, zeros and ones of labels, or standardized numbers."""
+    if table.task == "classification":
         return one_hot(torch.from_numpy(table.y), len(table.classes))
-    return torch.from_numpy(scale.scale(table.y)).reshape(len(table.y), -1)
+    values = table.y if scale is None else scale.scale(table.y)
+    return torch.from_numpy(values.astype(np.float32)).reshape(len(table.y), -1)

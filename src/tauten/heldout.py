@@ -46,30 +46,41 @@ def train_arms(
     for i, (arm, _) in enumerate(asked):
         delivered = done[i].delivered
         assert delivered is not None
-        model = Model(arm.recipe, delivered, whole.preprocessor, whole.scale, table.classes, table.target, module)
+        model = Model(arm.recipe, delivered, whole.preprocessor, whole.scale, table.classes, table.targets, module)
         models[arm.name] += (model,)
     return models
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Held:
-    """Opened rows: inputs (n, d) preprocessed by the development rows, targets (n, K), and what these were divided
-    by."""
+    """Opened rows: inputs (n, d) preprocessed by the development rows, targets (n, K), what these were divided by, and
+    what each row counts (n,)."""
 
     inputs: Tensor
     targets: Tensor
     unit: float | Floats
     task: str
+    weights: Floats | None = None
 
     @classmethod
     def of(cls, whole: Fold, opened: Table) -> "Held":
         """As the networks trained on `whole` see them."""
         inputs = torch.from_numpy(whole.preprocessor.transform(opened.frame))
-        return cls(inputs, encode(opened, whole.scale), whole.unit, opened.task)
+        return cls(inputs, encode(opened, whole.scale), whole.unit, opened.task, opened.weights)
 
     def contributions(self, models: Sequence[Model], metrics: Sequence[Metric]) -> dict[str, Floats]:
         """Contributions (rows, seeds) of one arm's models by metric."""
         outputs = [model.forward(self.inputs) for model in models]
         return {
-            m.name: np.stack([m.contributions(out, self.targets, self.unit) for out in outputs], 1) for m in metrics
+            m.name: np.stack([m.contributions(out, self.targets, self.unit, self.weights) for out in outputs], 1)
+            for m in metrics
         }
+
+    @property
+    def smallest(self) -> int | None:
+        """Rows of the rarest class; of labels, of the rarest answer to one of them. None in regression."""
+        if self.task == "regression":
+            return None
+        there = self.targets.sum(0)
+        fewest = there if self.task == "classification" else torch.minimum(there, len(self.targets) - there)
+        return int(fewest.min())

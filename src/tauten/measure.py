@@ -15,7 +15,7 @@ from tauten.data import Table
 from tauten.draws import derive_seed
 from tauten.evidence import compare, grade
 from tauten.finals import Finals, Scores, shown_interval
-from tauten.folds import Development, one_target
+from tauten.folds import Development
 from tauten.member import Member
 from tauten.metrics import Metric, metrics_for
 from tauten.model import Model
@@ -88,10 +88,9 @@ def measure(
 ) -> Measured:
     """Measure recipes on a table; with `deliver` also train a model of each on all rows."""
     journal = Unrecorded()
-    one_target(table)
     metrics = metrics_for(options.metric, table.task, table.y)
     plan = selection_plan(table.y, table.task, options.folds, table.classes, table.together, table.time)
-    development = Development.of(table, plan, options.numeric)
+    development = Development.of(table, plan, options.numeric, options.class_weight)
     whole = development.whole()
     builder = Builder(whole.source, module, precision=options.precision)
     watch(Phase("durations", journal.seconds_used))
@@ -115,7 +114,7 @@ def measure(
                 whole.preprocessor,
                 whole.scale,
                 table.classes,
-                table.target,
+                table.targets,
                 module,
                 scores[arm.name].residuals(table),
             )

@@ -34,8 +34,9 @@ def _evaluation(techniques: Sequence[Technique]) -> Pass:
 class Model:
     """A trained network that takes rows as the person has them.
 
-    Shapes: X is a table (n, columns) as given to search. `predict` gives labels or numbers (n,), `predict_proba`
-    probabilities (n, K) in the order of `classes`. `residuals` (m,) are what prediction intervals are made of: sizes of
+    Shapes: X is a table (n, columns) as given to search. `predict` gives class names or numbers (n,), or zeros and ones
+    of labels or numbers (n, K) where there are several `targets`; `predict_proba` probabilities (n, K) in the order of
+    `classes`, or of the labels. `residuals` (m,) are what prediction intervals are made of: sizes of
     out-of-fold errors of a regression, as `conformal.quantiles` keeps them.
     """
 
@@ -44,7 +45,7 @@ class Model:
     preprocessor: Preprocessor
     scale: TargetScale | None
     classes: tuple[str, ...]
-    target: str
+    targets: tuple[str, ...]
     build: Callable[[], nn.Module] | None = None
     residuals: npt.NDArray[np.float64] | None = None
 
@@ -68,18 +69,21 @@ class Model:
         return torch.cat(parts)
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
-        """Labels as text (n,) in classification, numbers (n,) in regression."""
+        """Classes as text (n,), labels as 0 and 1 (n, K), or numbers (n,), of several targets (n, K)."""
         out = self.outputs(X)
+        if self.classes:
+            names: npt.NDArray[np.str_] = np.array(self.classes)[out.argmax(-1).numpy()]
+            return names
         if self.scale is None:
-            labels: npt.NDArray[np.str_] = np.array(self.classes)[out.argmax(-1).numpy()]
-            return labels
-        return self.scale.restore(out.squeeze(-1).double().numpy())
+            return (out > 0).long().numpy()
+        return self.scale.restore((out if len(self.targets) > 1 else out.squeeze(-1)).double().numpy())
 
     def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
-        """Class probabilities (n, K); RunError in regression."""
+        """Class probabilities (n, K), or each label's; RunError in regression."""
         if self.scale is not None:
             raise RunError("a regression model has no class probabilities; call predict.")
-        return np.asarray(torch.softmax(self.outputs(X).double(), -1))
+        out = self.outputs(X).double()
+        return np.asarray(torch.softmax(out, -1) if self.classes else torch.sigmoid(out))
 
     def predict_interval(self, X: Any, level: float = 0.9) -> npt.NDArray[np.float64]:
         """(n, 2): from where to where a share `level` of such rows' targets lies (see `tauten.conformal`).
@@ -114,7 +118,7 @@ class Model:
             "preprocessor": self.preprocessor.to_json(),
             "scale": self.scale.to_json() if self.scale else None,
             "classes": self.classes,
-            "target": self.target,
+            "targets": self.targets,
             "module": self.build is not None,
         }
         named = {f"w.{k}": v for k, v in self.delivered.w.items()}
@@ -148,7 +152,7 @@ class Model:
             Preprocessor.from_json(about["preprocessor"]),
             TargetScale.from_json(about["scale"]) if about["scale"] else None,
             tuple(about["classes"]),
-            about["target"],
+            tuple(about["targets"]),
             build,
             tensors["residuals"].numpy() if "residuals" in tensors else None,
         )
@@ -158,4 +162,4 @@ class Model:
         if self.build is not None:
             return ModuleNet(self.build, x[:2])
         structure = [t for t in self.recipe.techniques if t.structural()]
-        return MLP(x.shape[1], max(len(self.classes), 1), self.recipe.setting, structure)
+        return MLP(x.shape[1], len(self.classes) or len(self.targets), self.recipe.setting, structure)

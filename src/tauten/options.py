@@ -17,7 +17,7 @@ PRECISIONS = ("auto", "fp32", "bf16")
 """Of matrix products in training; auto is bf16 where the processor has it, which keeps the ranking of recipes."""
 NUMERIC = ("plain", "piecewise")
 """How numbers enter the network: one scaled input each, or piecewise-linear over quantile bins."""
-READING = ("task", "categorical", "drop", "numeric", "groups", "time", "holdout_file")
+READING = ("task", "categorical", "drop", "numeric", "groups", "time", "weight", "holdout_file")
 """Options that say how the data is to be read."""
 BUDGET = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h)?")
 
@@ -28,8 +28,9 @@ class Options:
 
     `budget` in seconds or `trials` (recipes in the race) bound it; trials make it reproducible to the bit.
     `task` overrides the guess; `categorical` and `drop` name columns: to be read as labels, to be left out. `groups`
-    names the column of what must stay on one side of every split, `time` that of what comes later, `holdout_file` a
-    file that is the holdout.
+    names the column of what must stay on one side of every split, `time` that of what comes later, `weight` that of
+    what each row counts, `holdout_file` a file that is the holdout. `class_weight` "balanced" trains every arm as if
+    all classes were equally frequent.
     """
 
     budget: float | None = None
@@ -51,6 +52,8 @@ class Options:
     groups: str | None = None
     time: str | None = None
     holdout_file: str | None = None
+    weight: str | None = None
+    class_weight: str | None = None
 
     def __post_init__(self) -> None:
         if (self.budget is None) == (self.trials is None):
@@ -69,6 +72,8 @@ class Options:
             )
         if self.numeric not in NUMERIC:
             raise OptionError(f"numeric is {self.numeric!r}; it must be one of {', '.join(NUMERIC)}.")
+        if self.class_weight not in (None, "balanced"):
+            raise OptionError(f"class_weight is {self.class_weight!r}; it must be 'balanced', or left out.")
         for name in self.techniques or ():
             technique(name)
         Setting.from_dict(self.setting)

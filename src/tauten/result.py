@@ -105,7 +105,7 @@ def result_of(found: Found) -> Result:
         "task": table.task,
         "rows": found.n_train,
         "columns": int(table.frame.shape[1]),
-        "outputs": max(len(table.classes), 1),
+        "outputs": len(table.classes) or len(table.targets),
         "network": "module" if found.model.build else "mlp",
         "verdict": found.verdict.name,
         "epochs_trained": (found.plain if found.verdict.name == "no evidence" else found.chosen).epochs,

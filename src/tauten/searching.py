@@ -18,7 +18,7 @@ from tauten.costs import seconds_ratios
 from tauten.data import Table
 from tauten.evidence import compare, holdout_agrees, too_small, verdict
 from tauten.finals import Finals, Plan
-from tauten.folds import Development, Fold, clusters, one_target
+from tauten.folds import Development, Fold, clusters
 from tauten.found import Found
 from tauten.heldout import Held, train_arms
 from tauten.metrics import Metric, metrics_for
@@ -73,12 +73,11 @@ def prepare(
     `begun` is when the search began, as `time.monotonic()` tells it, where that was before.
     """
     begun = time.monotonic() if begun is None else begun
-    one_target(table)
     rows, held = _sides(table, options.holdout)
     dev = table.take(rows)
     metrics = metrics_for(options.metric, dev.task, dev.y)
     plan = selection_plan(dev.y, dev.task, options.folds, dev.classes, dev.together, dev.time)
-    development = Development.of(dev, plan, options.numeric)
+    development = Development.of(dev, plan, options.numeric, options.class_weight)
     whole = development.whole()
     builder = Builder(whole.source, module, precision=options.precision)
     share = len(held) / len(table.y)  # what the end of the search will cost
@@ -163,9 +162,8 @@ def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
     clock.begin("traits")
     resampled = {name: scores.rows for name, scores in scored.items()} if selection.folds > 1 else {}
     changed = traits(models, held, main, resampled, options.seed)
-    smallest = int(np.bincount(opened.y).min()) if table.classes else None
     notes = [*table.warnings, *selection.warnings, *contest.notes]
-    small = too_small(len(opened.y), smallest, independent)
+    small = too_small(len(opened.y), held.smallest, independent)
     notes += [f"held-out figures are point estimates, {small}"] if small else []
     notes += [] if agreement.agrees else [agreement.sentence]
     if options.budget and plan.name == "short":

@@ -79,7 +79,9 @@ class Shift:
 
     def _means(self, metric: Metric, number: int, stack: np.ndarray, part: slice) -> list[float]:
         """Each member's loss over one part of a fold's rows; stack (M, R, K)."""
-        own = metric.contributions(stack[:, part], self._targets[number][part], self._folds[number].unit)
+        fold = self._folds[number]
+        weights = fold.weights_of(self._rows[number][part])
+        own = metric.contributions(stack[:, part], self._targets[number][part], fold.unit, weights)
         means: list[float] = own.mean(-1).tolist()
         return means
 

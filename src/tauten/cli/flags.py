@@ -32,6 +32,7 @@ class Data:
     ] = "plain"
     groups: Annotated[str | None, typer.Option(help="Column of what must not be split, such as the patient.")] = None
     time: Annotated[str | None, typer.Option(help="Column of time: the latest rows are held out.")] = None
+    weight: Annotated[str | None, typer.Option(help="Column of what each row counts.")] = None
 
     def asked(self) -> dict[str, Any]:
         """As the functions of `tauten.api` take it."""
@@ -43,8 +44,14 @@ class Training:
     """How networks are trained and scored."""
 
     metric: Annotated[
-        str, typer.Option(help="auto is log_loss or rmse; accuracy, balanced_accuracy, brier, mae, mse.")
+        str,
+        typer.Option(
+            help="auto is log_loss or rmse; accuracy, balanced_accuracy, f1, auc, brier, mse, mae, r2, pinball:0.9."
+        ),
     ] = "auto"
+    class_weight: Annotated[
+        str | None, typer.Option(help="balanced: train every arm as if all classes were equally frequent.")
+    ] = None
     folds: Annotated[str, typer.Option(help="A number, or auto.")] = "auto"
     seed: Annotated[int, typer.Option(help="Seed of everything but the holdout.")] = 0
     threads: Threads = "auto"
