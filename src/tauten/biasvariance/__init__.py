@@ -12,9 +12,8 @@ import numpy.typing as npt
 from tauten.api import Build, load_builder, make_options, table_of
 from tauten.biasvariance.resamples import Outputs, Scored, halves, redrawn
 from tauten.biasvariance.strengths import Strength, strength_of
-from tauten.errors import OptionError, RecipeError
+from tauten.errors import DataError, OptionError, RecipeError
 from tauten.evidence.bias_variance import Decomposition, cross_entropy, squared_error
-from tauten.folds import one_target
 from tauten.recipe import Recipe
 from tauten.result import versions
 from tauten.searching import Watcher
@@ -148,7 +147,10 @@ def bias_variance(
             given = "noise" if noise is not None else "test"
             raise OptionError(f"{given} was given without truth; pass truth=, a function of X, or leave {given} out.")
         table = table_of(X, y, target, options)
-        one_target(table)
+        if table.y.ndim > 1:
+            raise DataError(
+                f"{table.name} has {len(table.targets)} targets ({table.target}): expected one, so name the one to learn"
+            )
         scored = halves(table, recipes, build, replicates, options, watch)
     else:
         if y is not None or target is not None or read:
