@@ -149,7 +149,7 @@ def bias_variance(
         table = table_of(X, y, target, options)
         if table.y.ndim > 1:
             raise DataError(
-                f"{table.name} has {len(table.targets)} targets ({table.target}): expected one, so name the one to learn"
+                f"{table.name} has {len(table.targets)} targets ({table.target}): expected one, so name it by target"
             )
         scored = halves(table, recipes, build, replicates, options, watch)
     else:
