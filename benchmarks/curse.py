@@ -114,9 +114,10 @@ def _loss(rows: Mapping[str, Any], found: Found) -> float:
     return float(rows[found.metrics[0].name].mean())
 
 
-def _raced(found: Found, arm: Arm) -> float:
+def _raced(found: Found, arm: Arm) -> float | None:
+    """The race's own score; None where it was raced out before it was trained in full on all folds."""
     trial = next(t for t in found.trials if t.recipe.key == arm.recipe.key)
-    return trial.score(trial.scores)
+    return trial.score(trial.scores) if len(trial.scores) == found.folds else None
 
 
 def run(tables: Path, runs: int, only: str, again: bool) -> None:
@@ -156,11 +157,12 @@ def section() -> str:
 `tauten.search` with {first["trials"]} trials on {rows} rows of a large table, drawn anew for every run (in the median
 {seconds:.0f} s on one thread); {first["fresh"]:,} other rows are the truth. How much too good each stage's log loss of
 the chosen recipe was, and its gain over plain: the stage's figure against that of fresh rows on networks trained alike,
-on folds of the same {rows} rows. Means over runs with 95 % intervals; a positive figure flatters. The last row is a
-network of all rows against those of folds: what more rows are worth, which is no luck.
+on folds of the same {rows} rows. Means over runs with 95 % intervals; a positive figure flatters. The race's are of
+runs where it trained both to the end on all folds. The last row is a network of all rows against those of folds: what
+more rows are worth, which is no luck.
 
-| table | stage | chosen's loss is too good by | its gain was | too good by |
-|---|---|---|---|---|
+| table | stage | runs | chosen's loss is too good by | its gain was | too good by |
+|---|---|---|---|---|---|
 {chr(10).join(lines)}
 
 How often finals B's 95 % interval holds the gain that fresh rows show, on networks trained alike and on those that
@@ -180,14 +182,16 @@ Made by
 
 
 def _lines(name: str, runs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A row for each stage."""
-    truth = [r["alike"] for r in runs]
+    """A row for each stage that has figures."""
     lines = []
     for stage, words in {**STAGES, "delivered": "fresh rows, trained on all"}.items():
-        loss = [t["chosen"] - r[stage]["chosen"] for r, t in zip(runs, truth, strict=True)]
-        gains = [gain(r[stage]) for r in runs]
-        lead = [own - gain(t) for own, t in zip(gains, truth, strict=True)]
-        lines.append(f"| {name} | {words} | {_mean(loss)} | {np.mean(gains):+.4f} | {_mean(lead)} |")
+        own = [(r[stage], r["alike"]) for r in runs if None not in r[stage].values()]
+        if own:
+            loss = [truth["chosen"] - said["chosen"] for said, truth in own]
+            gains = [gain(said) for said, _ in own]
+            lead = [gain(said) - gain(truth) for said, truth in own]
+            cells = [name, words, str(len(own)), _mean(loss), f"{np.mean(gains):+.4f}", _mean(lead)]
+            lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
