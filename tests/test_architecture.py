@@ -44,6 +44,7 @@ heldout costs
 traits
 contest found
 searching
+nested
 plots report
 result measure predict
 show info

@@ -16,11 +16,13 @@ from tauten.errors import ModelError, OptionError, RunError
 from tauten.journal import Journal
 from tauten.measure import Measured, measure
 from tauten.native.library import describe
+from tauten.nested import nested, outer_splits
 from tauten.options import Options, parse_budget, parse_columns, parse_names, parse_threads
 from tauten.recipe import Recipe
 from tauten.result import Result, result_of
 from tauten.searching import Prepared, Watcher, find, prepare
-from tauten.unrecorded import Unrecorded
+from tauten.split import Split
+from tauten.unrecorded import Recorder, Unrecorded
 
 Build = Callable[[], nn.Module]
 
@@ -49,7 +51,8 @@ def search(
 
     Options: metric, sampler, techniques, grid, setting (a mapping, such as {"epochs": 30}), folds, holdout, seed,
     threads, precision, task, categorical, drop, numeric, groups, time, weight, holdout_file, class_weight (None or
-    "balanced"). With `out`, the run is journaled there, can be resumed, and leaves its results. `begun` is when the
+    "balanced"), nested (a number of outer folds that are searched too, in half of the budget, to judge the procedure
+    itself). With `out`, the run is journaled there, can be resumed, and leaves its results. `begun` is when the
     budget began to run, by `time.monotonic()`; else at the call.
 
     Errors: DataError, OptionError, RecipeError, ModelError, RunError; before anything is trained or written.
@@ -73,12 +76,11 @@ def search(
         "data_hash": table.content_hash(),
     }
     prepared = prepare(table, chosen, load_builder(model), begun)
+    splits = outer_splits(prepared)
     if out is None:
-        return result_of(find(prepared, Unrecorded(), watch))
+        return _searched(prepared, splits, Unrecorded(), None, watch)
     with Journal.create(out, header) as journal:
-        result = result_of(find(prepared, journal, watch))
-        result.save(out)
-        return result
+        return _searched(prepared, splits, journal, out, watch)
 
 
 def resume(
@@ -97,9 +99,22 @@ def resume(
     """
     with Journal.resume(folder) as journal:
         prepared = prepare_again(folder, journal.header, X, y, model, sample_weight)
-        result = result_of(find(prepared, journal, watch))
+        return _searched(prepared, outer_splits(prepared), journal, folder, watch)
+
+
+def _searched(
+    prepared: Prepared, splits: Sequence[Split], journal: Recorder, folder: str | Path | None, watch: Watcher
+) -> Result:
+    """The search's result, saved before outer searches begin and again after them: it doesn't depend on theirs."""
+    found = find(prepared, journal, watch)
+    result = result_of(found)
+    if folder is not None:
         result.save(folder)
-        return result
+    if splits:
+        result = result_of(found, nested(prepared, splits, found, journal, folder, watch))
+        if folder is not None:
+            result.save(folder)
+    return result
 
 
 def prepare_again(
@@ -144,6 +159,8 @@ def compare(
     chosen = make_options(trials=3, **options)
     if chosen.holdout_file is not None:
         raise OptionError("nothing is held out where recipes are compared; leave holdout_file out.")
+    if chosen.nested:
+        raise OptionError("nothing is searched where recipes are compared; leave nested out.")
     table = table_of(X, y, target, chosen, sample_weight)
     named = recipes if isinstance(recipes, Mapping) else {str(r): r for r in recipes}
     if len(named) < len(recipes):
@@ -179,6 +196,7 @@ def make_options(
         "weight",
         "holdout_file",
         "class_weight",
+        "nested",
     )
     for name in others:
         if name not in known:

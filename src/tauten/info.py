@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from tauten.show import VERDICTS, arms, measured, time_spent
+from tauten.show import VERDICTS, arms, measured, procedure, time_spent
 
 
 def about(console: Console, figures: Mapping[str, Any], folder: Path) -> None:
@@ -24,6 +24,7 @@ def about(console: Console, figures: Mapping[str, Any], folder: Path) -> None:
         console.print(Text.assemble((f"{name:<9}", "bold"), text), soft_wrap=True)
     console.print(arms(figures))
     console.print(Text(figures["agreement"]["sentence"]), soft_wrap=True)
+    procedure(console, figures)
     for warning in figures["warnings"]:
         console.print(Text(f"note: {warning}", style="yellow"), soft_wrap=True)
 

@@ -17,6 +17,8 @@ PRECISIONS = ("auto", "fp32", "bf16")
 """Of matrix products in training; auto is bf16 where the processor has it, which keeps the ranking of recipes."""
 NUMERIC = ("plain", "piecewise")
 """How numbers enter the network: one scaled input each, or piecewise-linear over quantile bins."""
+MAIN = 0.5
+"""The main search's share of a budget where outer searches follow."""
 READING = ("task", "categorical", "drop", "numeric", "groups", "time", "weight", "holdout_file")
 """Options that say how the data is to be read."""
 BUDGET = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h)?")
@@ -30,7 +32,7 @@ class Options:
     `task` overrides the guess; `categorical` and `drop` name columns: to be read as labels, to be left out. `groups`
     names the column of what must stay on one side of every split, `time` that of what comes later, `weight` that of
     what each row counts, `holdout_file` a file that is the holdout. `class_weight` "balanced" trains every arm as if
-    all classes were equally frequent.
+    all classes were equally frequent. `nested` is the number of outer folds that are searched after the main search.
     """
 
     budget: float | None = None
@@ -54,6 +56,7 @@ class Options:
     holdout_file: str | None = None
     weight: str | None = None
     class_weight: str | None = None
+    nested: int = 0
 
     def __post_init__(self) -> None:
         if (self.budget is None) == (self.trials is None):
@@ -74,9 +77,16 @@ class Options:
             raise OptionError(f"numeric is {self.numeric!r}; it must be one of {', '.join(NUMERIC)}.")
         if self.class_weight not in (None, "balanced"):
             raise OptionError(f"class_weight is {self.class_weight!r}; it must be 'balanced', or left out.")
+        if self.nested < 0 or self.nested == 1:
+            raise OptionError(f"nested is {self.nested}; it must be 2 outer folds or more, such as 5, or 0 for none.")
         for name in self.techniques or ():
             technique(name)
         Setting.from_dict(self.setting)
+
+    @property
+    def main_budget(self) -> float | None:
+        """Seconds of the main search."""
+        return self.budget * MAIN if self.budget is not None and self.nested else self.budget
 
     def setting_for(self, rows: int) -> Setting:
         """The full setting for so many training rows: small batches for small tables, and about 300 steps."""

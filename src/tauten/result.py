@@ -21,6 +21,7 @@ from tauten.found import Found
 from tauten.journal import NAME as JOURNAL
 from tauten.model import Model
 from tauten.native.library import describe
+from tauten.nested import Nested
 from tauten.recipe import Recipe
 from tauten.trial import Trial
 
@@ -98,8 +99,8 @@ def read_figures(folder: str | Path) -> dict[str, Any]:
     return figures
 
 
-def result_of(found: Found) -> Result:
-    """The result of a search."""
+def result_of(found: Found, nested: Nested | None = None) -> Result:
+    """The result of a search, and of its outer searches where there were any."""
     table = found.table
     context = {
         "task": table.task,
@@ -134,6 +135,7 @@ def result_of(found: Found) -> Result:
             "holdout": found.differences["holdout"].to_json(),
         },
         "agreement": found.agreement.to_json(),
+        "nested": None if nested is None else nested.to_json(),
         "ablation": [i.to_json() for i in found.ablation],
         "traits": found.traits,
         "choice": found.choice.to_json(),
@@ -156,7 +158,7 @@ def result_of(found: Found) -> Result:
         "race": [_trial(t) for t in found.trials],
         "versions": versions(),
         "data_hash": table.content_hash(),
-        "warnings": list(found.warnings),
+        "warnings": [*found.warnings, *(() if nested is None else nested.notes)],
     }
     return Result(found.verdict.name, recipe, evidence, found.model)
 

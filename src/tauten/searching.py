@@ -81,7 +81,8 @@ def prepare(
     whole = development.whole()
     builder = Builder(whole.source, module, precision=options.precision)
     share = len(held) / len(table.y)  # what the end of the search will cost
-    contest = Contest(dataclasses.replace(options, holdout=share), development, builder, metrics[0])
+    own = dataclasses.replace(options, holdout=share, budget=options.main_budget)
+    contest = Contest(own, development, builder, metrics[0])
     return Prepared(table, options, metrics, Sealed(held), development, whole, builder, contest, module, begun)
 
 

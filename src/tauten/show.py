@@ -18,6 +18,7 @@ from tauten.metrics import METRICS
 from tauten.native.library import describe, library
 from tauten.options import parse_budget
 from tauten.racing import Standing
+from tauten.report.nested import nested as outer_searches
 from tauten.searching import Phase, Tick
 from tauten.technique import technique, techniques
 
@@ -30,6 +31,7 @@ PHASES = {
     "training": "training every arm on all development rows",
     "holdout": "opening the holdout, once",
     "traits": "comparing how plain and chosen networks behave",
+    "outer search": "a whole search without one outer fold, judged on it",
     "resamples": "training on resamples",
     "durations": "early stopping chooses its epoch",
     "folds": "training on folds",
@@ -109,6 +111,7 @@ def summary(console: Console, evidence: Mapping[str, Any], folder: Path, source:
     console.print()
     console.print(arms(evidence))
     console.print(Text(evidence["agreement"]["sentence"]), soft_wrap=True)
+    procedure(console, evidence)
     if evidence["ablation"]:
         console.print()
         console.print(_ingredients(evidence))
@@ -124,6 +127,15 @@ def summary(console: Console, evidence: Mapping[str, Any], folder: Path, source:
     said(f'  in your own loop: tauten.Recipe.load("{folder}/recipe.toml").attach(model, …)')
 
 
+def procedure(console: Console, evidence: Mapping[str, Any]) -> None:
+    """What outer searches say of the procedure, where there were any."""
+    lines = outer_searches(evidence)
+    if lines:
+        console.print("\nWhat the procedure is worth:", style="bold")
+        for line in lines:
+            console.print(Text(f"  {line}"), soft_wrap=True)
+
+
 def _flags(evidence: Mapping[str, Any]) -> str:
     """The flags by which the same data is read again, without a holdout."""
     named = {"target": evidence["target"]} if Path(evidence["source"]).suffix else {}
@@ -135,7 +147,9 @@ def time_spent(evidence: Mapping[str, Any]) -> str:
     """How the time was split, and what it was used for."""
     seconds, race, budget = evidence["seconds"], evidence["race_seconds"], evidence["budget"]
     parts = ", ".join(f"{name} {own:.1f}" for name, own in seconds.items() if name != "total")
-    of = f" of {budget:.0f} s" if budget else ""
+    nested = evidence.get("nested")
+    of = f" and {nested['seconds']:.1f} s of outer searches" if nested else ""
+    of += f" of {budget:.0f} s" if budget else ""
     return (
         f"{seconds['total']:.1f} s{of} ({parts}); in the race the engine trained for {race['training']:.1f} s and "
         f"waited for {race['waiting']:.1f} s, and the sampler took {race['asking']:.1f} s beside it; "

@@ -33,6 +33,9 @@ def search(
         str | None, typer.Option(help="A file of your own that no choice ever sees, instead of such a share.")
     ] = None,
     training: Training,
+    nested: Annotated[
+        int, typer.Option(help="Outer folds, such as 5: half of the budget judges the whole procedure by them.")
+    ] = 0,
     out: Folder = None,
 ) -> None:
     """Find the recipe for a network on data, and prove it."""
@@ -63,6 +66,7 @@ def search(
             setting=fixed.asked(),
             holdout=0.2 if holdout is None else holdout,
             holdout_file=holdout_file,
+            nested=nested,
             begun=begun,
             **data.asked(),
             **training.asked(),

@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from tauten.errors import RecipeError
 from tauten.evidence.verdict import LIKELY, PROVED
 from tauten.report.explanation import explanation
+from tauten.report.nested import nested
 from tauten.report.traits import traits
 from tauten.report.words import (
     ARMS,
@@ -78,6 +79,7 @@ def _view(e: Json) -> dict[str, Any]:
         "techniques": [_technique(name, own, e) for name, own in e["chosen"]["techniques"].items()],
         "changed_batches": sorted(t for t in set().union(*(e[a]["techniques"] for a in ARMS)) if _changes_batches(t)),
         "traits": traits(e),
+        "nested": nested(e),
         "explained": explanation(e.get("explanation")),
         "race": _race(e),
         "phases": _phases(e["seconds"]),
