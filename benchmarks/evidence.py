@@ -5,11 +5,13 @@ python benchmarks/evidence.py
 
 from pathlib import Path
 
+import curse
 import evidence_pipeline
 import evidence_simulated
+import regret
 
 DOCS = Path(__file__).parents[1] / "docs"
-SECTIONS = (evidence_pipeline.section, evidence_simulated.section)
+SECTIONS = (evidence_pipeline.section, curse.section, regret.section, evidence_simulated.section)
 HEAD = """# Evidence
 
 What Tauten claims, how each figure is computed, and how often the claims are right where the truth is known. The
