@@ -150,14 +150,14 @@ def section() -> str:
     lines = [line for name, own in runs.items() if own for line in _lines(name, own)]
     coverage = [_kept(name, own) for name, own in [*runs.items(), ("all", everything)] if own]
     first = next(iter(found.values()))
-    rows = f"{first['rows']:,}"
+    rows, fresh = f"{first['rows']:,}", f"{first['fresh']:,}"
     return f"""### The winner's curse
 
-`tauten.search` with {first["trials"]} trials on {rows} rows of a large table, drawn anew for every run; the truth are
-{first["fresh"]:,} other rows. How much too good each stage's log loss of the chosen recipe was, and its gain over plain:
-the stage's figure against that of fresh rows on networks trained alike, on folds of the same {rows} rows. Means over
-runs with 95 % intervals; a positive figure flatters. The race's are of runs where it trained both to the end on all
-folds. The last row is a network of all rows against those of folds: what more rows are worth, which is no luck.
+`tauten.search` with {first["trials"]} trials on {rows} rows of a large table, drawn anew for every run; {fresh}
+others tell the truth. How much too good each stage's log loss of the chosen recipe was, and its gain over plain: the
+stage's figure against that of fresh rows on networks trained alike, on folds of the same {rows} rows. Means over runs
+with 95 % intervals; a positive figure flatters. The race's are of runs where it trained both to the end on all folds.
+The last row is a network of all rows against those of folds: what more rows are worth, which is no luck.
 
 | table | stage | runs | chosen's loss is too good by | its gain was | too good by |
 |---|---|---|---|---|---|
