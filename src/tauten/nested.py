@@ -93,7 +93,8 @@ def nested(
     searches: list[dict[str, Any]] = []
     main = found.seconds["total"]
     for i, split in enumerate(splits):
-        spent = main + sum(s["seconds"] for s in searches)
+        # Saving takes time that no search counts; and the journal doesn't know of an outer search that was cut off.
+        spent = max(main + sum(s["seconds"] for s in searches), found.seconds["set-up"] + journal.seconds_used)
         watch(Phase("outer search", spent))
         options = _options(prepared.options, i, spent, len(splits) - i)
         where = None if folder is None else Path(folder) / FOLDER / str(i + 1)
