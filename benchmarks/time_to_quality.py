@@ -50,14 +50,13 @@ SECTION = """## Time to the same quality
 HEAD = """| data | peer | its log loss | Tauten's race, s | for good | delivered | times less | than its own time |
 |---|---|---|---|---|---|---|---|"""
 NOTE = """
-*Log loss*: the peer's incumbent after its whole budget ({budget} s; adult {long} s), trained again in 10 replicates of
+*Log loss*: the peer's incumbent after its whole budget ({budget} s{long}), trained again in 10 replicates of
 fresh folds, the same for everyone. *Tauten's race*: seconds until the race's incumbent has at most that mean; *for
 good*: from when on every later incumbent has it too; *delivered*: seconds of the shortest whole search, finals,
 ablation and training included, whose recipe has it. *Times less*: the peer's budget over the race's seconds. *Than its
 own time*: seconds until the peer first held an incumbent as good as its last one, over the race's seconds. Medians over
 all pairs of {repeats} repeats; — is never within the budget. Seconds run from the call of the search, with the table
-read; importing takes
-{imports} before. Techniques that all search: {techniques}.
+read; importing takes {imports} before. Techniques that all search: {techniques}.
 """
 
 
@@ -180,6 +179,7 @@ def _row(data: str, peer: str, ours: Sequence[dict[str, Any]], theirs: Sequence[
         "lasting": typical(races, targets, lasting_time),
         "delivered": typical(whole, targets, first_time),
         "ratio": budget / race,
+        "whole": budget / typical(whole, targets, first_time),
         "own": peers / race if isfinite(peers) else 0.0,
     }
 
@@ -200,7 +200,9 @@ def table(into: str = NAME) -> str:
                if any(p["contender"] == c for p in found)}  # fmt: skip
     note = NOTE.format(
         budget=", ".join(f"{b:g}" for b in budgets),
-        long=f"{budgets[0] * LONG['adult']:g}",
+        long="".join(
+            f"; {data} {budgets[0] * LONG[data]:g} s" for data in LONG if any(p["data"] == data for p in found)
+        ),
         repeats=1 + max(p["repeat"] for p in found),
         techniques=_techniques(),
         imports=", ".join(f"{seconds:.1f} s ({name})" for name, seconds in imports.items()),
@@ -210,18 +212,15 @@ def table(into: str = NAME) -> str:
 
 def section() -> str:
     """What docs/performance.md says of it; empty where nothing has been measured."""
-    text = table()
-    return (
-        f"## Time to the same quality\n\n    python benchmarks/time_to_quality.py run --tables DIR\n\n{text}"
-        if text
-        else ""
-    )
+    text, notes = table(), record.FIGURES / NAME / "notes.md"
+    return f"{SECTION}\n{text}" + ("\n" + notes.read_text() if notes.exists() else "") if text else ""
 
 
 def verdict(lines: Sequence[dict[str, Any]]) -> str:
     """Against each data set's best peer, the one that takes longest to reach: the geometric mean, and the worst."""
     best = {data: min((r for r in lines if r["data"] == data), key=lambda r: r["ratio"]) for data in DATA
             if any(r["data"] == data for r in lines)}  # fmt: skip
+    whole = {data: min(r["whole"] for r in lines if r["data"] == data) for data in best}
     slower = [data for data, row in best.items() if row["ratio"] < 1]
     near = [row["near"] for row in best.values()]
     return (
@@ -230,7 +229,8 @@ def verdict(lines: Sequence[dict[str, Any]]) -> str:
         f"{geometric_mean([r['own'] for r in best.values()]):.1f} times less than the peer's own time; "
         + (f"slower on {', '.join(slower)}" if slower else "slower on none")
         + f". Allowing one standard error of the paired difference, it takes {', '.join(map(_seconds, near))} s on "
-        f"{', '.join(best)}."
+        f"{', '.join(best)}. Whole searches, which also prove and explain: "
+        f"{geometric_mean([*whole.values()]):.1f} times less ({', '.join(f'{d} {w:.1f}' for d, w in whole.items())})."
     )
 
 
