@@ -28,7 +28,7 @@ recipe
 strata conformal
 bundles timeline
 data split
-member metrics influence
+member metrics influence own
 optim
 nets
 cores

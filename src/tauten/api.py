@@ -15,9 +15,11 @@ from tauten.declare import Value
 from tauten.errors import ModelError, OptionError, RunError
 from tauten.journal import Journal
 from tauten.measure import Measured, measure
+from tauten.member import RowLosses
 from tauten.native.library import describe
 from tauten.nested import nested, outer_splits
 from tauten.options import Options, parse_budget, parse_columns, parse_names, parse_threads
+from tauten.own import BUILT_IN, Function, Own
 from tauten.recipe import Recipe
 from tauten.result import Result, result_of
 from tauten.searching import Prepared, Watcher, find, prepare
@@ -34,6 +36,8 @@ def search(
     target: str | Sequence[str] | None = None,
     sample_weight: Any = None,
     model: Build | str | None = None,
+    metric: str | Function = "auto",
+    loss: RowLosses | None = None,
     budget: str | float | None = None,
     trials: int | None = None,
     out: str | Path | None = None,
@@ -47,9 +51,10 @@ def search(
     (CSV, TSV, ARFF, Parquet, Feather) or a DataFrame that holds its targets, whose columns `target` names.
     `sample_weight` (n,) says how much each row counts, in losses and in scores; in a file, the column `weight`.
     `budget` is a time such as "5m" (the default), or give a number of `trials`. `model` is a function that builds your
-    own `nn.Module`, or "file.py:function"; without it a residual MLP is used.
+    own `nn.Module`, or "file.py:function"; without it a residual MLP is used. `metric` is a name or, as `loss`, a
+    function of your own, see `tauten.own.Own`.
 
-    Options: metric, sampler, techniques, grid, setting (a mapping, such as {"epochs": 30}), folds, holdout, seed,
+    Options: sampler, techniques, grid, setting (a mapping, such as {"epochs": 30}), folds, holdout, seed,
     threads, precision, task, categorical, drop, numeric, groups, time, weight, holdout_file, class_weight (None or
     "balanced"), nested (a number of outer folds that are searched too, in half of the budget, to judge the procedure
     itself). With `out`, the run is journaled there, can be resumed, and leaves its results. `begun` is when the
@@ -63,6 +68,8 @@ def search(
     True
     """
     begun = time.monotonic() if begun is None else begun
+    own = Own(None if isinstance(metric, str) else metric, loss)
+    options["metric"] = own.names.get("metric", metric)
     chosen = make_options(budget=None if trials else budget or "5m", trials=trials, **options)
     table = table_of(X, y, target, chosen, sample_weight)
     source = str(X) if isinstance(X, str | Path) else None
@@ -71,11 +78,12 @@ def search(
         "target": table.targets if y is None else None,
         "model": model if isinstance(model, str) else None,
         "own_model": model is not None,
+        "own": own.names,
         "options": chosen.to_json(),
         "engine": describe(),
         "data_hash": table.content_hash(),
     }
-    prepared = prepare(table, chosen, load_builder(model), begun)
+    prepared = prepare(table, chosen, load_builder(model), begun, own)
     splits = outer_splits(prepared)
     if out is None:
         return _searched(prepared, splits, Unrecorded(), None, watch)
@@ -90,6 +98,8 @@ def resume(
     *,
     sample_weight: Any = None,
     model: Build | None = None,
+    metric: Function | None = None,
+    loss: RowLosses | None = None,
     watch: Watcher = lambda _: None,
 ) -> Result:
     """Go on with a run that was cut off, to the result it would have had.
@@ -98,7 +108,7 @@ def resume(
     data is read again by itself. Errors: RunError where the folder holds no run or the data is another.
     """
     with Journal.resume(folder) as journal:
-        prepared = prepare_again(folder, journal.header, X, y, model, sample_weight)
+        prepared = prepare_again(folder, journal.header, X, y, model, sample_weight, Own(metric, loss))
         return _searched(prepared, outer_splits(prepared), journal, folder, watch)
 
 
@@ -118,7 +128,13 @@ def _searched(
 
 
 def prepare_again(
-    folder: str | Path, header: Mapping[str, Any], X: Any, y: Any, model: Build | None, sample_weight: Any = None
+    folder: str | Path,
+    header: Mapping[str, Any],
+    X: Any,
+    y: Any,
+    model: Build | None,
+    sample_weight: Any = None,
+    own: Own = BUILT_IN,
 ) -> Prepared:
     """The search of a run folder set up once more, from its journal's header; errors as for `resume`."""
     if X is None and header["source"] is None:
@@ -130,7 +146,10 @@ def prepare_again(
     builder = load_builder(model or header["model"])
     if builder is None and header["own_model"]:
         raise RunError(f"{str(folder)!r} searched a module of your own; pass model=build, as it was in the search.")
-    prepared = prepare(table, options, builder)
+    for name, function in header["own"].items():
+        if own.names.get(name) != function:
+            raise RunError(f"{str(folder)!r} had a {name} of your own, {function}; pass {name}={function} again.")
+    prepared = prepare(table, options, builder, own=own)
     if builder is None and header["engine"] != describe():
         prepared.contest.notes.append(
             f"begun on engine {header['engine']}, resumed on {describe()}: the figures agree to rounding only."
@@ -146,16 +165,21 @@ def compare(
     target: str | Sequence[str] | None = None,
     sample_weight: Any = None,
     model: Build | str | None = None,
+    metric: str | Function = "auto",
+    loss: RowLosses | None = None,
     deliver: bool = False,
     watch: Watcher = lambda _: None,
     **options: Any,
 ) -> Measured:
     """Measure recipes on the same folds with the same seeds, paired, in one population.
 
-    `recipes` are Recipe objects, TOML files, "plain" or "usual". Options: metric, setting (for plain and usual), folds,
-    seed, threads, task, categorical, drop, numeric, groups, time, weight, class_weight; `sample_weight` as in `search`.
+    `recipes` are Recipe objects, TOML files, "plain" or "usual". Options: setting (for plain and usual), folds,
+    seed, threads, task, categorical, drop, numeric, groups, time, weight, class_weight; `sample_weight`, `metric`
+    and `loss` as in `search`.
     With `deliver` each is also trained on all rows (`.models`).
     """
+    own = Own(None if isinstance(metric, str) else metric, loss)
+    options["metric"] = own.names.get("metric", metric)
     chosen = make_options(trials=3, **options)
     if chosen.holdout_file is not None:
         raise OptionError("nothing is held out where recipes are compared; leave holdout_file out.")
@@ -166,7 +190,7 @@ def compare(
     if len(named) < len(recipes):
         raise OptionError("a recipe is named twice; name each once.")
     loaded = {name: recipe_of(recipe, chosen, len(table.y)) for name, recipe in named.items()}
-    return measure(table, loaded, chosen, watch, load_builder(model), deliver)
+    return measure(table, loaded, chosen, watch, load_builder(model), deliver, own)
 
 
 def make_options(

@@ -53,12 +53,17 @@ class Trainer:
         self._threads, self._tick = threads, tick
         self.gradient_evaluations, self.pace = 0, 1.0
 
-    def scores(self, phase: str, folds: Sequence[Fold], cells: Sequence[Cell]) -> list[dict[str, np.ndarray]]:
-        """For each cell, by metric: the contributions of its fold's score rows; all NaN where it diverged."""
+    def scores(
+        self, phase: str, folds: Sequence[Fold], cells: Sequence[Cell], means: bool = False
+    ) -> list[dict[str, np.ndarray]]:
+        """For each cell, by metric: the contributions of its fold's score rows; all NaN where it diverged.
+
+        With `means` every row stands for all: where only means are read, no rows' shares need be worked out.
+        """
         result: list[dict[str, np.ndarray]] = []
         spent, seconds = 0, 1e-9
         for begin in range(0, len(cells), CHUNK):
-            train = partial(self._train, folds, cells[begin : begin + CHUNK])
+            train = partial(self._train, folds, cells[begin : begin + CHUNK], means)
             recorded = self._journal.once("cells", train, key=[phase, begin])
             spent += recorded["gradient_evaluations"]
             seconds += recorded["seconds"]
@@ -67,7 +72,7 @@ class Trainer:
         self.pace = spent / seconds
         return result
 
-    def _train(self, folds: Sequence[Fold], cells: Sequence[Cell]) -> dict[str, object]:
+    def _train(self, folds: Sequence[Fold], cells: Sequence[Cell], means: bool) -> dict[str, object]:
         begin = perf_counter()
         used = sorted({cell.fold for cell in cells})
         where = {fold: i for i, fold in enumerate(used)}
@@ -84,6 +89,7 @@ class Trainer:
         for i, cell in enumerate(cells):
             fold, outputs = folds[cell.fold], done[i].outputs
             assert outputs is not None
-            own = {m.name: fold.contributions(m, outputs, fold.score) for m in self._metrics}
+            score = fold.losses if means else fold.contributions
+            own = {m.name: score(m, outputs, fold.score) for m in self._metrics}
             scores.append({k: encode_array(v.astype(np.float32)) for k, v in own.items()})
         return {"scores": scores, "gradient_evaluations": spent, "seconds": round(perf_counter() - begin, 6)}

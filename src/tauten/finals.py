@@ -103,11 +103,17 @@ class Finals:
         self._rows = n
 
     def scores(
-        self, phase: str, arms: Sequence[Arm], replicates: int, corrected: Callable[[int], int] | None = None
+        self,
+        phase: str,
+        arms: Sequence[Arm],
+        replicates: int,
+        corrected: Callable[[int], int] | None = None,
+        means: bool = False,
     ) -> dict[str, Scores]:
         """Train every arm on every cell of so many replicates; the same phase means the same folds and seeds.
 
-        `corrected` is asked after every few replicates, with how many are done, how many there shall be.
+        `corrected` is asked after every few replicates, with how many are done, how many there shall be. With `means`
+        only the means of trainings are wanted, and rows hold these.
         """
         cells: dict[str, dict[tuple[int, int], dict[str, Floats]]] = {arm.name: {} for arm in arms}
         where: dict[tuple[int, int], Floats] = {}
@@ -121,7 +127,7 @@ class Finals:
                 for key, fold in keys.items()
             ]
             answers = self._trainer.scores(
-                f"{phase} {'/'.join(a.name for a in arms)} {batch}", folds, [c for *_, c in asked]
+                f"{phase} {'/'.join(a.name for a in arms)} {batch}", folds, [c for *_, c in asked], means
             )
             for (name, key, _), answer in zip(asked, answers, strict=True):
                 cells[name][key] = answer
@@ -133,7 +139,7 @@ class Finals:
 
     def choose(self, candidates: Sequence[Arm], plains: Sequence[Arm], plan: Plan) -> tuple[Arm, Arm, Choice]:
         """Finals A: the simplest candidate within one standard error of the best, and the best plain setting."""
-        scored = self.scores("finals A", [*candidates, *plains], plan.finals_a)
+        scored = self.scores("finals A", [*candidates, *plains], plan.finals_a, means=True)
         alive = [arm for arm in candidates if scored[arm.name].finite] or list(plains[:1])
         cells = np.array([list(scored[arm.name].means.values()) for arm in alive])
         choice = one_standard_error(
@@ -153,7 +159,7 @@ class Finals:
         if not pairs:
             return ()
         arms = [arm for pair in pairs.values() for arm in pair]
-        own = self.scores("finals B", arms, plan.ablation)
+        own = self.scores("finals B", arms, plan.ablation, means=True)
 
         def gains(better: str, worse: str) -> Floats:
             a, b = ((own.get(name) or scored[name]).means for name in (worse, better))

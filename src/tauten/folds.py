@@ -12,7 +12,7 @@ from tauten.data import Layout, Preprocessor, Table, TargetScale
 from tauten.draws import derive_seed
 from tauten.errors import DataError, OptionError
 from tauten.evidence import time_blocks
-from tauten.member import Source, one_hot
+from tauten.member import RowLosses, Source, one_hot
 from tauten.metrics import Floats, Metric
 from tauten.split import SelectionPlan, Split, folds, one_split
 
@@ -35,6 +35,11 @@ class Fold:
         """Each row's contribution to the metric, in the table's units."""
         return metric.contributions(outputs, self.source.targets[rows], self.unit, self.weights_of(rows))
 
+    def losses(self, metric: Metric, outputs: Tensor, rows: Tensor) -> np.ndarray:
+        """The mean contribution of all rows in the place of each."""
+        loss = metric.losses(outputs, self.source.targets[rows], self.unit, self.weights_of(rows))
+        return np.full(len(rows), loss)
+
     def weights_of(self, rows: Tensor) -> Floats | None:
         """What some rows count."""
         return None if self.weights is None else self.weights[rows.numpy()]
@@ -47,16 +52,25 @@ class Fold:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Development:
-    """Every row but the holdout, and how it is split; `balanced` weighs all classes alike in the loss."""
+    """Every row but the holdout, and how it is split.
+
+    In training `balanced` weighs all classes alike, and `loss` replaces the task's own.
+    """
 
     table: Table
     plan: SelectionPlan
     layout: Layout
     balanced: bool = False
+    loss: RowLosses | None = None
 
     @classmethod
     def of(
-        cls, table: Table, plan: SelectionPlan, numeric: str = "plain", class_weight: str | None = None
+        cls,
+        table: Table,
+        plan: SelectionPlan,
+        numeric: str = "plain",
+        class_weight: str | None = None,
+        loss: RowLosses | None = None,
     ) -> "Development":
         """The layout (columns and categories) is taken from these rows; statistics come from each fold's own.
 
@@ -64,7 +78,7 @@ class Development:
         """
         if class_weight is not None and table.task != "classification":
             raise OptionError(f"class_weight is {class_weight!r} and the task {table.task}; leave it out.")
-        return cls(table, plan, Layout.of(table.frame, numeric), class_weight is not None)
+        return cls(table, plan, Layout.of(table.frame, numeric), class_weight is not None, loss)
 
     def partition(self, *name: object) -> tuple[Split, ...]:
         """The splits of a name: k folds, or the one split of a large table. Unlike names give fresh ones."""
@@ -81,7 +95,8 @@ class Development:
         preprocessor = Preprocessor.fit(frame.iloc[split.train], self.layout)
         scale = TargetScale.fit(table.y[split.train]) if table.task == "regression" else None
         inputs, train = torch.from_numpy(preprocessor.transform(frame)), torch.from_numpy(split.train)
-        source = Source(inputs, encode(table, scale), train, table.task, self._loss_weights(split.train))
+        weights = self._loss_weights(split.train)
+        source = Source(inputs, encode(table, scale), train, table.task, weights, self.loss)
         stop = None if split.stop is None else torch.from_numpy(split.stop)
         return Fold(source, torch.from_numpy(split.score), stop, preprocessor, scale, table.weights)
 

@@ -17,9 +17,10 @@ from tauten.evidence import compare, grade
 from tauten.finals import Finals, Scores, shown_interval
 from tauten.folds import Development
 from tauten.member import Member
-from tauten.metrics import Metric, metrics_for
+from tauten.metrics import Metric
 from tauten.model import Model
 from tauten.options import Options
+from tauten.own import BUILT_IN, Own
 from tauten.population import Builder, Population
 from tauten.race import Race, Rung
 from tauten.racing import Racing
@@ -85,13 +86,15 @@ def measure(
     watch: Watcher,
     module: Callable[[], nn.Module] | None = None,
     deliver: bool = False,
+    own: Own = BUILT_IN,
 ) -> Measured:
     """Measure recipes on a table; with `deliver` also train a model of each on all rows."""
     journal = Unrecorded()
-    metrics = metrics_for(options.metric, table.task, table.y)
+    metrics = own.metrics(options.metric, table.task, table.y, table.weights)
     plan = selection_plan(table.y, table.task, options.folds, table.classes, table.together, table.time)
-    development = Development.of(table, plan, options.numeric, options.class_weight)
+    development = Development.of(table, plan, options.numeric, options.class_weight, own.loss)
     whole = development.whole()
+    own.check_loss(whole.source.targets.shape[1])
     builder = Builder(whole.source, module, precision=options.precision)
     watch(Phase("durations", journal.seconds_used))
     arms = _durations(recipes, development, builder, options, metrics[0])

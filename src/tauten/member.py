@@ -1,13 +1,16 @@
 """A member: one network in training; and the data it trains on."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from tauten.recipe import Recipe
 from tauten.tensors import Tree
+
+RowLosses = Callable[[Tensor, Tensor], Tensor]
+"""Outputs (B, K) and targets (B, K) of one member to each row's loss (B,)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +35,7 @@ class Source:
 
     `train` are the rows that are trained on; the others are there to be scored. `weights` (n,) float32 are factors of
     the rows' losses, None for 1; of a mean of 1 over the training rows they leave the size of the loss as it is.
+    `loss` takes the place of the task's own.
     """
 
     inputs: Tensor
@@ -39,6 +43,7 @@ class Source:
     train: Tensor
     task: str
     weights: Tensor | None = None
+    loss: RowLosses | None = None
 
     def __post_init__(self) -> None:
         if len(self.inputs) != len(self.targets):
@@ -68,6 +73,7 @@ class Group:
     batch_size: int
     epoch_steps: int
     task: str
+    loss: RowLosses | None
 
     @classmethod
     def of(cls, member: Member, source: Source) -> "Group":
@@ -86,6 +92,7 @@ class Group:
             batch_size=batch_size,
             epoch_steps=-(-n // batch_size),
             task=source.task,
+            loss=source.loss,
         )
 
 

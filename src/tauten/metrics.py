@@ -19,6 +19,7 @@ Figure = TypeVar("Figure", float, Floats)
 Rows = Callable[[Floats, Floats, Floats], Floats]
 """(outputs (…, R, K), targets (R, K), weights (R,) of mean 1) to each row's value (…, R), lower is better; the weighted
 mean of the values is the loss."""
+Array = Tensor | npt.NDArray[np.floating]
 CLASSES, NUMBERS = ("classification", "multilabel"), ("regression",)
 PINBALL = re.compile(r"pinball:(0?\.\d+)")
 
@@ -38,8 +39,8 @@ class Metric:
 
     def contributions(
         self,
-        out: Tensor | npt.NDArray[np.floating],
-        targets: Tensor | npt.NDArray[np.floating],
+        out: Array,
+        targets: Array,
         scale: float | Floats = 1.0,
         weights: npt.NDArray[np.floating] | None = None,
     ) -> Floats:
@@ -60,8 +61,19 @@ class Metric:
         result: Floats = np.where(np.isfinite(given).all(-1), values, np.nan)
         return result
 
+    def losses(
+        self,
+        out: Array,
+        targets: Array,
+        scale: float | Floats = 1.0,
+        weights: npt.NDArray[np.floating] | None = None,
+    ) -> Floats:
+        """The mean of contributions of each member: () or (M,)."""
+        mean: Floats = self.contributions(out, targets, scale, weights).mean(-1)
+        return mean
 
-def wide(values: Tensor | npt.NDArray[np.floating]) -> Floats:
+
+def wide(values: Array) -> Floats:
     """As float64 in NumPy."""
     array = values.detach().numpy() if isinstance(values, Tensor) else values
     return array.astype(np.float64, copy=False)

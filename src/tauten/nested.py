@@ -122,9 +122,9 @@ def _search(
     table = _outer(prepared.development.table, split)
     if where is not None and (where / NAME).exists():
         with Journal.resume(where) as journal:
-            own = prepare(table, Options.from_json(journal.header["options"]), prepared.module)
+            own = prepare(table, Options.from_json(journal.header["options"]), prepared.module, own=prepared.own)
             return _figures(find(own, journal, quiet))
-    own = prepare(table, options, prepared.module)
+    own = prepare(table, options, prepared.module, own=prepared.own)
     if where is None:
         return _figures(find(own, Unrecorded(), quiet))
     with Journal.create(where, {"options": options.to_json()}) as journal:

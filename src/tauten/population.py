@@ -21,7 +21,7 @@ from tauten.engines.slots import Lift, Resident, SlotEngine
 from tauten.engines.stacked import Stacked
 from tauten.engines.vmapped import Vmapped
 from tauten.errors import OptionError, RecipeError
-from tauten.member import Delivered, Group, Member, Source
+from tauten.member import Delivered, Group, Member, RowLosses, Source
 from tauten.nets.base import Net
 from tauten.nets.mlp import MLP
 from tauten.nets.module import ModuleNet
@@ -59,14 +59,16 @@ class Builder:
         native: bool = True,
         precision: str = "fp32",
     ) -> None:
-        able_bf16 = native and module is None and bf16()
+        self._own_loss = source.loss
+        native = native and module is None and source.loss is None
+        able_bf16 = native and bf16()
         if precision == "bf16" and not able_bf16:
             raise OptionError(
-                f"precision is {precision!r}, which needs a built-in network, the native engine and a processor with "
-                "AVX512-BF16; take fp32."
+                f"precision is {precision!r}, which needs a built-in network with a built-in loss, the native engine "
+                "and a processor with AVX512-BF16; take fp32."
             )
         self.precision = ("bf16" if able_bf16 else "fp32") if precision == "auto" else precision
-        self._native = native and module is None and source.inputs.ndim == 2
+        self._native = native and source.inputs.ndim == 2
         self._inputs, self._outputs = source.inputs.shape[1:], source.targets.shape[1]
         self.module = ModuleNet(module, source.inputs[:2]) if module else None
         if self.module and self.module.outputs != self._outputs:
@@ -105,9 +107,19 @@ class Builder:
 
     def lift(self) -> Lift:
         """How the training step is carried over members, by what the network can do."""
-        if self.module is None:
+        if self.module is None and self._own_loss is None:
             return Stacked()
-        return Vmapped() if self.module.mappable else Single()
+        mappable = self.module is None or self.module.mappable
+        return Vmapped() if mappable and _mappable(self._own_loss, self._outputs) else Single()
+
+
+def _mappable(loss: RowLosses | None, outputs: int) -> bool:
+    """Whether a loss can be mapped over members; one that looks at its numbers can't."""
+    example = torch.ones(2, 3, outputs)
+    try:
+        return loss is None or torch.func.vmap(loss)(example, example) is not None
+    except RuntimeError:
+        return False
 
 
 class Population:

@@ -21,8 +21,9 @@ from tauten.finals import Finals, Plan
 from tauten.folds import Development, Fold, clusters
 from tauten.found import Found
 from tauten.heldout import Held, train_arms
-from tauten.metrics import Metric, metrics_for
+from tauten.metrics import Metric
 from tauten.options import Options
+from tauten.own import BUILT_IN, Own
 from tauten.population import Builder
 from tauten.racing import Standing
 from tauten.split import Rows, Sealed, holdout, selection_plan
@@ -63,10 +64,15 @@ class Prepared:
     contest: Contest
     module: Callable[[], nn.Module] | None
     begun: float
+    own: Own
 
 
 def prepare(
-    table: Table, options: Options, module: Callable[[], nn.Module] | None = None, begun: float | None = None
+    table: Table,
+    options: Options,
+    module: Callable[[], nn.Module] | None = None,
+    begun: float | None = None,
+    own: Own = BUILT_IN,
 ) -> Prepared:
     """Seal the holdout and set up the race; OptionError, DataError or ModelError for what can't be searched.
 
@@ -75,15 +81,16 @@ def prepare(
     begun = time.monotonic() if begun is None else begun
     rows, held = _sides(table, options.holdout)
     dev = table.take(rows)
-    metrics = metrics_for(options.metric, dev.task, dev.y)
+    metrics = own.metrics(options.metric, dev.task, dev.y, dev.weights)
     plan = selection_plan(dev.y, dev.task, options.folds, dev.classes, dev.together, dev.time)
-    development = Development.of(dev, plan, options.numeric, options.class_weight)
+    development = Development.of(dev, plan, options.numeric, options.class_weight, own.loss)
     whole = development.whole()
+    own.check_loss(whole.source.targets.shape[1])
     builder = Builder(whole.source, module, precision=options.precision)
     share = len(held) / len(table.y)  # what the end of the search will cost
-    own = dataclasses.replace(options, holdout=share, budget=options.main_budget)
-    contest = Contest(own, development, builder, metrics[0])
-    return Prepared(table, options, metrics, Sealed(held), development, whole, builder, contest, module, begun)
+    first = dataclasses.replace(options, holdout=share, budget=options.main_budget)
+    contest = Contest(first, development, builder, metrics[0])
+    return Prepared(table, options, metrics, Sealed(held), development, whole, builder, contest, module, begun, own)
 
 
 def _sides(table: Table, share: float) -> tuple[Rows, Rows]:

@@ -81,8 +81,7 @@ class Shift:
         """Each member's loss over one part of a fold's rows; stack (M, R, K)."""
         fold = self._folds[number]
         weights = fold.weights_of(self._rows[number][part])
-        own = metric.contributions(stack[:, part], self._targets[number][part], fold.unit, weights)
-        means: list[float] = own.mean(-1).tolist()
+        means: list[float] = metric.losses(stack[:, part], self._targets[number][part], fold.unit, weights).tolist()
         return means
 
     def _follow(self) -> None:

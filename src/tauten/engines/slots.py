@@ -69,7 +69,7 @@ class SlotEngine:
         self._group, self._net, self._data, self._lift, self._capacity = group, net, data, lift, capacity
         self._slots: list[Member | None] = []
         self._state: State | None = None
-        self._program = Program(net, (), group.task, group.optimizer)
+        self._program = Program(net, (), group.task, group.optimizer, group.loss)
         self._hyper: Hyper = {}
 
     def admit(self, members: Sequence[Member]) -> None:
@@ -167,7 +167,7 @@ class SlotEngine:
 
     def _use(self, techniques: tuple[Technique, ...]) -> None:
         """Carry exactly these techniques; state that nobody needs is dropped."""
-        self._program = Program(self._net, techniques, self._group.task, self._group.optimizer)
+        self._program = Program(self._net, techniques, self._group.task, self._group.optimizer, self._group.loss)
         if self._state is not None:
             held = self._state["techniques"]
             tree = stepping.averaged(self._state["w"], self._state["buffers"])

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from tauten import optim
 from tauten.draws import Draws
+from tauten.member import RowLosses
 from tauten.nets.base import Net, Pass, Trainable
 from tauten.technique import Here, Technique
 from tauten.tensors import Tree
@@ -30,6 +31,7 @@ class Program:
     techniques: tuple[Technique, ...]
     task: str
     optimizer: str
+    loss: RowLosses | None = None
 
     def bind(self, hyper: Hyper) -> tuple[Technique, ...]:
         """The techniques with each member's own values."""
@@ -55,13 +57,15 @@ class Batch:
         return always if self.weight is None else (*always, self.weight)
 
 
-def base_loss(task: str, out: Tensor, y: Tensor, weight: Tensor | None = None) -> Tensor:
+def base_loss(task: str, out: Tensor, y: Tensor, weight: Tensor | None = None, own: RowLosses | None = None) -> Tensor:
     """Cross-entropy against class probabilities, its mean over labels, or squared error; mean over rows, by member.
 
-    weight (M?, B) are factors of the rows' losses.
+    weight (M?, B) are factors of the rows' losses; `own` gives these instead, for one member (B, K).
     """
     # Over classes that lie apart in memory torch goes by whole vectors of rows.
-    if task == "classification":
+    if own:
+        losses = own(out, y)
+    elif task == "classification":
         losses = -(y * torch.log_softmax(out.mT, -2).mT).sum(-1)
     elif task == "multilabel":
         # A label's logit z is that of two classes with (0, z).
@@ -124,6 +128,7 @@ class Scene:
     y: Tensor
     lr: Tensor
     weight: Tensor | None = None
+    own_loss: RowLosses | None = None
 
     def forward(self, w: Tree, x: Tensor, name: str = "") -> tuple[Tensor, Tree]:
         """A training pass; under another name its masks are others."""
@@ -139,7 +144,7 @@ class Scene:
 
     def loss(self, out: Tensor, w: Tree) -> Tensor:
         """The loss of these outputs, with what the techniques add."""
-        loss = base_loss(self.task, out, self.y, self.weight)
+        loss = base_loss(self.task, out, self.y, self.weight, self.own_loss)
         for t in self.techniques:
             if "loss" in t.hooks:
                 loss = t.loss(loss, out, self.look(w))
@@ -204,7 +209,7 @@ def train_step(
     techniques = program.bind(hyper)
     draws = Draws(batch.seed, state["step"], "step")
     x, y, weight = changed(techniques, draws, batch.x, batch.y, batch.weight)
-    scene = Scene(program.net, program.task, techniques, draws, state["buffers"], x, y, batch.lr, weight)
+    scene = Scene(program.net, program.task, techniques, draws, state["buffers"], x, y, batch.lr, weight, program.loss)
     w = state["w"]
     g, loss, buffers = differentiate(scene.objective, w)
     g = scene.gradient(g, w, differentiate)

@@ -128,12 +128,15 @@ def _tables(e: Json) -> list[dict[str, Any]]:
     """For each metric, the one that chose first: (arm, finals B, holdout) for plain, usual and chosen."""
     tables = []
     for name in sorted(e["plain"]["finals"], key=lambda k: k != e["metric"]):
-        rows = [(arm, e[arm]["finals"].get(name), e[arm]["holdout"].get(name)) for arm in ARMS]
+        rows, main = (
+            [(arm, e[arm]["finals"].get(name), e[arm]["holdout"].get(name)) for arm in ARMS],
+            name == e["metric"],
+        )
         tables.append(
             {
                 "name": METRICS.get(name, name),
-                "main": name == e["metric"],
-                "better": "higher" if name in GREATER_IS_BETTER else "lower",
+                "main": main,
+                "better": "higher" if name in GREATER_IS_BETTER or (main and e["greater_is_better"]) else "lower",
                 "places": places_for(own for _, *parts in rows for own in parts if own),
                 "rows": rows,
             }
