@@ -10,6 +10,7 @@ the labels is noise.
 
 import warnings
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -22,9 +23,8 @@ from tauten import finals
 from tauten.cells import Arm, Cell
 from tauten.draws import derive_seed
 from tauten.result import Result
-from tauten.technique import Draws, Kernel, Technique, hyperparameter
 
-NAME = "evidence/pipeline"
+NAME, DUMMY = "evidence/pipeline", "dummy"
 TABLES = {"wine": load_wine, "breast_cancer": load_breast_cancer, "digits": load_digits}
 BATCH = {"null": 25, "power": 4}
 RUNS = {"null": 1000, "power": 40}
@@ -38,26 +38,15 @@ STRENGTHS = [0.2, 0.4, 0.6, 0.8, 1.0]
 PACKAGES = ("tauten", "torch", "numpy", "scipy", "scikit-learn")
 
 
-class Dummy(Technique, name="dummy"):
-    """Does nothing."""
-
-    strength: float = hyperparameter(off=0.0, low=0.01, high=1.0, default=0.5, doc="a number without a meaning")
-
-    def kernel(self) -> Kernel:
-        return {}
-
-    def activation(self, h: Any, r: Draws) -> Any:
-        return h
-
-
 def reseeded(arm: Arm, fold: int, seed: int) -> Cell:
     """A training of the finals; an arm with the dummy gets a seed of its own, another for each strength."""
-    own = [t.to_dict() for t in arm.recipe.techniques if t.name == Dummy.name]
+    own = [t.to_dict() for t in arm.recipe.techniques if t.name == DUMMY]
     return Cell(arm, fold, derive_seed(own, seed) if own else seed)
 
 
 def null(run: int) -> dict[str, Any]:
     """One search among plain, usual and dummies, on rows drawn from a table."""
+    import_module(DUMMY)
     rng = np.random.default_rng([1, run])
     name = list(TABLES)[run % len(TABLES)]
     x, y = TABLES[name](return_X_y=True)
@@ -67,7 +56,7 @@ def null(run: int) -> dict[str, Any]:
         y[rows],
         trials=8,
         setting=FIXED,
-        techniques=Dummy.name,
+        techniques=DUMMY,
         sampler="grid",
         grid={"dummy.strength": STRENGTHS},
         seed=run,
@@ -136,8 +125,8 @@ search, and where it is chosen the gain can be a real one; so false proofs are c
 """
     for table in (*TABLES, "all"):
         own = [r for r in runs["null"] if table in (r["table"], "all")]
-        dummy = [r for r in own if r["chosen"] == [Dummy.name]]
-        usual = [r for r in own if r["chosen"] and r["chosen"] != [Dummy.name]]
+        dummy = [r for r in own if r["chosen"] == [DUMMY]]
+        usual = [r for r in own if r["chosen"] and r["chosen"] != [DUMMY]]
         cells = [len(own), len(dummy), _proved(dummy), sum(r["verdict"] == "likely" for r in dummy), len(usual)]
         text += f"| {table} | {' | '.join(map(str, cells))} | {_proved(usual)} |\n"
     own = runs["power"]

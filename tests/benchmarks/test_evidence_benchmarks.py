@@ -11,6 +11,7 @@ from tauten.evidence import compare
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
+import evidence_pipeline as pipeline
 import evidence_shapes as shapes
 import evidence_simulated as simulated
 import record
@@ -24,12 +25,12 @@ from tauten.technique import _REGISTRY as REGISTRY
 
 
 @pytest.fixture(scope="module")
-def pipeline():
-    """The benchmark of whole searches; its dummy leaves the registry with it."""
-    import evidence_pipeline
+def nothing():
+    """The technique without effect; it leaves the registry with this file's tests."""
+    from dummy import Dummy
 
-    yield evidence_pipeline
-    REGISTRY.pop(evidence_pipeline.Dummy.name, None)
+    yield Dummy
+    REGISTRY.pop(Dummy.name)
 
 
 def test_the_page_is_what_the_figures_say():
@@ -94,21 +95,20 @@ def test_the_area_and_its_truth():
     assert shapes._truth("AUC", 1.0, 0.0) == pytest.approx(stats.norm.cdf(1 / (2 * 2.25) ** 0.5))
 
 
-def test_the_dummy_changes_nothing_but_the_seed_of_the_finals(pipeline):
+def test_the_dummy_changes_nothing_but_the_seed_of_the_finals(nothing):
     plain, strong, weak = (
-        Arm("arm", Recipe(tuple(pipeline.Dummy(strength=s) for s in chosen), Setting()), 3)
-        for chosen in ((), (1.0,), (0.5,))
+        Arm("arm", Recipe(tuple(nothing(strength=s) for s in chosen), Setting()), 3) for chosen in ((), (1.0,), (0.5,))
     )
     assert pipeline.reseeded(plain, 2, 7) == Cell(plain, 2, 7)
     seeds = {pipeline.reseeded(arm, 2, 7).seed for arm in (plain, strong, weak)}
     assert len(seeds) == 3
     assert pipeline.reseeded(strong, 2, 7) == pipeline.reseeded(strong, 2, 7)
     h = object()
-    assert pipeline.Dummy().activation(h, None) is h
+    assert nothing().activation(h, None) is h
     assert finals.Cell is Cell, "only a run of the benchmark puts it in"
 
 
-def test_false_proofs_of_whole_searches_are_counted_where_the_dummy_was_chosen(pipeline, tmp_path, monkeypatch):
+def test_false_proofs_of_whole_searches_are_counted_where_the_dummy_was_chosen(tmp_path, monkeypatch):
     monkeypatch.setattr(record, "FIGURES", tmp_path)
     assert pipeline.section() == ""
     one = {"mean": 0.1, "low": 0.0, "high": 0.2, "p": 0.01, "holdout": {"mean": 0.1}}
