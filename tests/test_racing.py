@@ -8,6 +8,7 @@ import pytest
 
 from tauten.contest import Contest, usual
 from tauten.data import load
+from tauten.evidence import interval
 from tauten.finals import ladder, shown_interval
 from tauten.journal import NAME, Journal
 from tauten.metrics import METRICS
@@ -156,3 +157,11 @@ def test_figures_are_shown_in_the_metrics_own_units():
     rows = np.random.default_rng(0).random((200, 10))
     assert shown_interval(METRICS["rmse"], rows).mean == pytest.approx(rows.mean())
     assert shown_interval(METRICS["accuracy"], rows).mean == pytest.approx(1 - rows.mean())
+
+
+def test_an_interval_ends_where_no_figure_can_be():
+    rows = np.zeros((60, 4))
+    rows[0, 0] = 1.0
+    assert interval(1 - rows).high > 1.0
+    assert shown_interval(METRICS["accuracy"], rows).high == 1.0
+    assert shown_interval(METRICS["rmse"], rows).low == 0.0

@@ -211,5 +211,11 @@ class Finals:
 
 
 def shown_interval(metric: Metric, rows: Floats, together: npt.NDArray[np.intp] | None = None) -> Estimate:
-    """An arm's figure with its interval, in the metric's shown units; `together` (rows,) as `Scores.clusters`."""
-    return interval(metric.shown(rows), clusters=together)
+    """An arm's figure with its interval, in the metric's shown units; `together` (rows,) as `Scores.clusters`.
+
+    An interval ends where no figure can be.
+    """
+    found = interval(metric.shown(rows), clusters=together)
+    if metric.greater_is_better:
+        return dataclasses.replace(found, high=min(found.high, metric.best))
+    return dataclasses.replace(found, low=max(found.low, metric.best))

@@ -37,6 +37,11 @@ class Metric:
         """The figure people read, of contributions or of their mean."""
         return 1 - mean if self.greater_is_better else mean
 
+    @property
+    def best(self) -> float:
+        """The figure of a perfect model: no loss is below 0."""
+        return self.shown(0.0)
+
     def contributions(
         self,
         out: Array,

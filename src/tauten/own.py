@@ -4,6 +4,7 @@ import dataclasses
 import inspect
 from collections.abc import Callable
 from functools import partial
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -87,6 +88,11 @@ class OwnMetric(Metric):
     There the rows' shares are the jackknife's pseudo-values (Tukey 1958), shifted so that their mean is the loss: a
     call for each row that is left out, in finals B and on the holdout.
     """
+
+    @property
+    def best(self) -> float:
+        """Unknown, so without an end."""
+        return inf if self.greater_is_better else -inf
 
     def contributions(
         self, out: Array, targets: Array, scale: float | Floats = 1.0, weights: npt.NDArray[np.floating] | None = None
