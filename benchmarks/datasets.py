@@ -17,6 +17,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import tables_figures
+
 HERE = Path(__file__).parent
 FIGURES = HERE / "figures" / "datasets"
 DOCS = HERE.parent / "docs" / "results.md"
@@ -78,8 +80,8 @@ def cell(figure: dict[str, float]) -> str:
     return f"{figure['mean']:.4f} ({figure['low']:.4f} to {figure['high']:.4f})"
 
 
-def table() -> None:
-    """Write docs/results.md from the figures."""
+def page() -> str:
+    """docs/results.md as the figures have it; its second section is that of `tables`."""
     found = [
         json.loads((FIGURES / f"{n}.json").read_text()) for n in (*BUNDLED, *TABLES) if (FIGURES / f"{n}.json").exists()
     ]
@@ -114,7 +116,8 @@ def table() -> None:
         )
     notes = [f"- {f['source']}: {w}" for f in found for w in f["warnings"]]
     lines += ["", "## Notes of the runs", "", *notes]
-    DOCS.write_text("\n".join(lines) + "\n")
+    text, beside = "\n".join(lines) + "\n", tables_figures.section()
+    return f"{text}\n{beside}" if beside else text
 
 
 if __name__ == "__main__":
@@ -127,4 +130,4 @@ if __name__ == "__main__":
     if given.what == "run":
         run(given.tables, given.budget, [n for n in given.only.split(",") if n])
     else:
-        table()
+        DOCS.write_text(page(), encoding="utf-8")

@@ -89,8 +89,12 @@ def test_the_catalogue_page_is_up_to_date():
     )
 
 
-def test_the_table_of_results_is_that_of_the_figures():
+def test_the_page_of_results_is_that_of_the_figures(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import datasets
+
     text = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    assert text == datasets.page(), "run: python benchmarks/datasets.py table"
     found = sorted((ROOT / "benchmarks" / "figures" / "datasets").glob("*.json"))
     assert len(found) == 7
     for path in found:
