@@ -42,7 +42,7 @@ def usable(frame: pd.DataFrame, declared: Collection[str], warnings: list[str]) 
         else:
             kept[name] = column if held == "date" else pd.Series(labels(column), dtype=object)
     warnings += [f"dropped {counted(len(names), 'column')} {why}: {listed(names)}" for why, names in dropped.items()]
-    warnings += _told(kept, {name: frame[name] for name in kept})
+    warnings += _told(kept, {name: frame[name] for name in kept if name not in declared})
     return pd.DataFrame(kept, index=frame.index)
 
 
