@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,6 +21,7 @@ from tauten.nets.mlp import MLP
 from tauten.nets.module import ModuleNet
 from tauten.recipe import Recipe
 from tauten.technique import Technique, in_order
+from tauten.tensors import one_thread
 
 FORMAT = "tauten model 1"
 ROWS = 128
@@ -62,7 +64,7 @@ class Model:
             stacked = type(t).stack([t], net.layers, x.device)
             techniques.append(t.with_values({k: v[0] for k, v in stacked.items()}))
         parts = []
-        with torch.no_grad():
+        with torch.no_grad(), one_thread() if self.module is None else nullcontext():
             for rows in torch.split(x, ROWS):
                 full = rows[torch.arange(ROWS) % len(rows)]
                 parts.append(net.forward(w, buffers, full, passing(techniques))[0][: len(rows)])

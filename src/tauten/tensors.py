@@ -4,7 +4,8 @@ A stack has a leading member axis; one member has none. A per-member value is th
 follows needs no flag to tell the two apart.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -13,6 +14,22 @@ from torch._C._functorch import is_functorch_wrapped_tensor
 
 Tree = dict[str, Tensor]
 """Named tensors: weights, buffers, gradients or a technique's state."""
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Torch's own threading off, for operations too short to share: on a busy machine threads wait for each other.
+
+    >>> with one_thread():
+    ...     torch.get_num_threads()
+    1
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def lead(value: float | Tensor, like: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ from tauten.metrics import Metric
 from tauten.model import Model
 from tauten.nets.base import Pass
 from tauten.technique import Technique
+from tauten.tensors import one_thread
 
 Floats = npt.NDArray[np.float64]
 Found = dict[str, Floats]
@@ -51,7 +52,8 @@ def traits(models: Models, held: Held, main: Metric, finals: Mapping[str, Mappin
     that diverged.
     """
     part = _part(held)
-    own = {arm: _of_networks(models[arm], part, main, seed) | _of_resamples(finals.get(arm, {})) for arm in ARMS}
+    with one_thread():
+        own = {arm: _of_networks(models[arm], part, main, seed) | _of_resamples(finals.get(arm, {})) for arm in ARMS}
     measured = {name: [own[arm].get(name) for arm in ARMS] for name in NAMES if any(name in own[arm] for arm in ARMS)}
     return {
         "rows": len(part.inputs),
