@@ -10,7 +10,6 @@ credit-g.csv.gz (OpenML, last column `target`).
 import argparse
 import datetime
 import json
-import os
 import platform
 import subprocess
 import sys
@@ -18,6 +17,8 @@ import tempfile
 from pathlib import Path
 
 import tables_figures
+
+from tauten.cores import free_cores
 
 HERE = Path(__file__).parent
 FIGURES = HERE / "figures" / "datasets"
@@ -68,7 +69,7 @@ def run(tables: Path | None, budget: str, only: list[str]) -> None:
             "budget": budget,
             "date": datetime.date.today().isoformat(),
             "commit": commit,
-            "machine": f"{os.cpu_count()} cores, {platform.machine()}",
+            "machine": f"{free_cores()} cores, {platform.machine()}",
         }
         target.write_text(json.dumps(figures, indent=1) + "\n")
 
