@@ -53,6 +53,12 @@ def test_worse_than_usual_is_said():
     assert "not distinguishably better or worse than usual" in verdict(difference(9.0), difference(-0.1)).sentence
 
 
+def test_usual_itself_is_neither_better_nor_worse_than_usual():
+    scores = np.random.default_rng(0).random((60, 10))
+    found = verdict(compare(scores + 0.1, scores), compare(scores, scores))
+    assert found.sentence.endswith("; the same as usual in every score.")
+
+
 def test_no_evidence_answers_plain_even_when_usual_is_beaten():
     found = verdict(difference(0.1), difference(9.0))
     assert (found.name, found.against_usual) == ("no evidence", "proved")

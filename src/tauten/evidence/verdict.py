@@ -65,6 +65,8 @@ def verdict(difference_vs_plain: Difference, difference_vs_usual: Difference) ->
     plain, usual = grade(difference_vs_plain), grade(difference_vs_usual)
     against_plain = f"{plain}: {_standing(difference_vs_plain)} than plain ({_numbers(difference_vs_plain)})"
     against_usual = f"{_standing(difference_vs_usual)} than usual ({_numbers(difference_vs_usual)}; {usual})"
+    if difference_vs_usual.low == difference_vs_usual.high == 0:
+        against_usual = "the same as usual in every score"
     delivered = "; the answer is plain" if plain == "no evidence" else ""
     return Verdict(plain, plain, usual, f"{against_plain}{delivered}; {against_usual}.")
 

@@ -110,6 +110,8 @@ def _standing(difference: Json) -> str:
     p, mean = difference["p"], difference["mean"]
     if not known(p) or not known(mean):
         return "of unknown standing"
+    if difference["low"] == difference["high"] == 0:
+        return "the same in every score"
     if p <= LIKELY:
         return "better" if p <= PROVED else "probably better"
     if mean < 0 and p >= 1 - LIKELY:
