@@ -146,8 +146,8 @@ METRICS: Mapping[str, Metric] = {
 def metric(name: str, task: str) -> Metric:
     """The metric of this name; `auto` is log loss for classes and RMSE for numbers, `pinball:0.9` the 0.9 quantile's.
 
-    >>> metric("pinball:0.9", "regression").contributions(np.zeros((2, 1)), np.array([[1.0], [-1.0]])).tolist()
-    [0.9, 0.1]
+    >>> metric("pinball:0.75", "regression").contributions(np.zeros((2, 1)), np.array([[1.0], [-1.0]])).tolist()
+    [0.75, 0.25]
     """
     if name == "auto":
         name = "rmse" if task in NUMBERS else "log_loss"
