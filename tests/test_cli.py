@@ -24,6 +24,17 @@ def run(*args):
     return outcome.exit_code, outcome.output
 
 
+def refused(folder, word, *args):
+    """Bad input is one sentence that holds the word, exit code 2, and nothing written."""
+    before = sorted(folder.rglob("*"))
+    code, text = run(*args)
+    assert code == 2, text
+    assert text.startswith("error: ")
+    assert word in text
+    assert "\n" not in text.strip()
+    assert sorted(folder.rglob("*")) == before
+
+
 @pytest.fixture
 def table(tmp_path):
     rng = np.random.default_rng(1)
@@ -137,12 +148,6 @@ def test_bad_input_is_one_sentence_and_exit_code_2(case, table, tmp_path, monkey
     }.items():
         files[name] = tmp_path / f"{name}.{'toml' if name in ('broken', 'wrong') else 'csv'}"
         files[name].write_text(text)
-    before = sorted(p for p in tmp_path.rglob("*"))
     monkeypatch.chdir(tmp_path)
     args, word = BAD[case]
-    code, text = run(*(a.format(**files) for a in args))
-    assert code == 2, text
-    assert text.startswith("error: ")
-    assert word in text
-    assert "\n" not in text.strip()
-    assert sorted(p for p in tmp_path.rglob("*")) == before
+    refused(tmp_path, word, *(a.format(**files) for a in args))

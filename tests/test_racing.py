@@ -53,7 +53,7 @@ def test_a_sick_fold_makes_the_trial_infinitely_bad():
 
 
 def test_plain_gets_an_equal_share_of_gradient_evaluations():
-    prepared = prepare(load("wine"), Options(trials=80, setting={"epochs": 8, "width": 8, "depth": 1}))
+    prepared = prepare(load("wine"), Options(trials=40, setting={"epochs": 8, "width": 8, "depth": 1}))
     prepared.contest.run(Unrecorded(), lambda _: None)
     spent = {k: lane.spent for k, lane in prepared.contest.racing.lanes.items()}
     assert 0.6 < spent["plain"] / spent["recipes"] < 1.4

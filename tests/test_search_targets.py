@@ -74,7 +74,7 @@ def test_rows_to_stop_by_and_rows_to_score_are_scored_apart(name):
     fold = development.fold(development.partition("a")[0])
     rows = torch.cat([fold.score, fold.stop])
     out = torch.stack([-fold.source.inputs[rows, 0], 3 * fold.source.inputs[rows, 1]], 1)
-    shift, metric = Shift(None, [fold]), metrics_for(name, "classification", y)[0]
+    shift, metric = Shift(None, [fold], 1), metrics_for(name, "classification", y)[0]
     shift.training = {7: (None, 0)}
     score, stop = shift.scores({7: out}, metric)[7]
     cut = len(fold.score)

@@ -1,5 +1,6 @@
 """What a person calls from Python."""
 
+import dataclasses
 import importlib.util
 import sys
 import time
@@ -68,8 +69,7 @@ def search(
     True
     """
     begun = time.monotonic() if begun is None else begun
-    own = Own(None if isinstance(metric, str) else metric, loss)
-    options["metric"] = own.names.get("metric", metric)
+    own, options["metric"] = Own.of(metric, loss)
     chosen = make_options(budget=None if trials else budget or "5m", trials=trials, **options)
     table = table_of(X, y, target, chosen, sample_weight)
     source = str(X) if isinstance(X, str | Path) else None
@@ -178,8 +178,7 @@ def compare(
     and `loss` as in `search`.
     With `deliver` each is also trained on all rows (`.models`).
     """
-    own = Own(None if isinstance(metric, str) else metric, loss)
-    options["metric"] = own.names.get("metric", metric)
+    own, options["metric"] = Own.of(metric, loss)
     chosen = make_options(trials=3, **options)
     if chosen.holdout_file is not None:
         raise OptionError("nothing is held out where recipes are compared; leave holdout_file out.")
@@ -206,29 +205,10 @@ def make_options(
     **others: Any,
 ) -> Options:
     """Options from what a person writes; an unknown one is refused."""
-    known = (
-        "metric",
-        "sampler",
-        "folds",
-        "holdout",
-        "seed",
-        "precision",
-        "task",
-        "numeric",
-        "groups",
-        "time",
-        "weight",
-        "holdout_file",
-        "class_weight",
-        "nested",
-    )
+    known = [field.name for field in dataclasses.fields(Options)]
     for name in others:
         if name not in known:
-            raise OptionError(
-                f"there is no option {name!r}; it knows budget, trials, techniques, threads, setting, grid, "
-                "categorical, drop, "
-                f"{', '.join(known)}."
-            )
+            raise OptionError(f"there is no option {name!r}; it knows {', '.join(known)}.")
     return Options(
         budget=None if budget is None else parse_budget(budget),
         trials=trials,
@@ -248,13 +228,9 @@ def table_of(X: Any, y: Any, target: str | Sequence[str] | None, options: Option
     columns = {name: getattr(options, name) for name in named}
     if sample_weight is not None and y is None:
         raise OptionError("sample_weight goes with arrays X and y; of a file or a DataFrame name the column by weight.")
-    if isinstance(X, str | Path):
-        if y is not None:
-            raise OptionError(
-                f"y was given beside {str(X)!r}, which holds its own target; leave y out, or pass arrays."
-            )
-        return load(X, target, **columns, weight=options.weight, holdout_file=options.holdout_file)
-    if y is None and target is not None and hasattr(X, "columns"):
+    if isinstance(X, str | Path) and y is not None:
+        raise OptionError(f"y was given beside {str(X)!r}, which holds its own target; leave y out, or pass arrays.")
+    if isinstance(X, str | Path) or (y is None and target is not None and hasattr(X, "columns")):
         return load(X, target, **columns, weight=options.weight, holdout_file=options.holdout_file)
     if y is None:
         raise OptionError("y is missing; pass the targets beside X, or the name of a file that holds both.")

@@ -16,7 +16,7 @@ from tauten.metrics import Metric
 from tauten.options import Options
 from tauten.population import Builder
 from tauten.race import Race, ladder
-from tauten.racing import SHIFTS, SLOTS, Racing, Standing
+from tauten.racing import SHIFTS, Racing, Standing, slots
 from tauten.recipe import Recipe
 from tauten.sampler import Sampler, make_sampler
 from tauten.setting import Setting
@@ -160,7 +160,8 @@ class Contest:
         mixed = Recipe(
             tuple(k() for k in self._kinds if k.passes == 1 and not (k.structural() or k.excludes)), self.setting
         )
-        return gradients_a_second(self._builder, self.folds[0].source, mixed, self.options.threads, SHIFTS * SLOTS)
+        members = SHIFTS * slots(self._builder)
+        return gradients_a_second(self._builder, self.folds[0].source, mixed, self.options.threads, members)
 
     def _fixed_costs(self, rows: int, train: int) -> tuple[int, float, float]:
         """Of `Costs`, what doesn't depend on recipes: folds, whole and holdout."""

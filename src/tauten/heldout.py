@@ -32,12 +32,12 @@ def train_arms(
     seeds: int,
     options: Options,
     tick: Callable[[int], None],
+    name: str = "holdout",
 ) -> Models:
-    """Models of every arm on all development rows, before the holdout is opened."""
+    """Models of every arm on all rows of `whole`; unlike names give unlike seeds."""
     asked = [(arm, s) for arm in arms for s in range(seeds)]
     members = [
-        Member(i, arm.recipe, derive_seed("holdout", options.seed, s), 0, arm.epochs)
-        for i, (arm, s) in enumerate(asked)
+        Member(i, arm.recipe, derive_seed(name, options.seed, s), 0, arm.epochs) for i, (arm, s) in enumerate(asked)
     ]
     with Population(builder, [whole.source], options.threads) as population:
         population.enter(members)

@@ -12,16 +12,15 @@ from torch import nn
 
 from tauten.cells import Arm, Trainer
 from tauten.data import Table
-from tauten.draws import derive_seed
 from tauten.evidence import compare, grade
 from tauten.finals import Finals, Scores, shown_interval
 from tauten.folds import Development
-from tauten.member import Member
+from tauten.heldout import train_arms
 from tauten.metrics import Metric
 from tauten.model import Model
 from tauten.options import Options
 from tauten.own import BUILT_IN, Own
-from tauten.population import Builder, Population
+from tauten.population import Builder
 from tauten.race import Race, Rung
 from tauten.racing import Racing
 from tauten.recipe import Recipe
@@ -104,23 +103,11 @@ def measure(
     models: dict[str, Model] = {}
     if deliver:
         watch(Phase("training", journal.seconds_used))
-        members = [Member(i, a.recipe, derive_seed("measure", options.seed), 0, a.epochs) for i, a in enumerate(arms)]
-        with Population(builder, [whole.source], options.threads) as population:
-            population.enter(members)
-            done = population.complete({}, extract=range(len(members)))
-        for i, arm in enumerate(arms):
-            delivered = done[i].delivered
-            assert delivered is not None
-            models[arm.name] = Model(
-                arm.recipe,
-                delivered,
-                whole.preprocessor,
-                whole.scale,
-                table.classes,
-                table.targets,
-                module,
-                scores[arm.name].residuals(table),
-            )
+        trained = train_arms(builder, whole, table, module, arms, 1, options, lambda n: watch(Tick(n)), "measure")
+        models = {
+            name: dataclasses.replace(model, residuals=scores[name].residuals(table))
+            for name, (model,) in trained.items()
+        }
     notes = (*table.warnings, *plan.warnings, *_sick(scores))
     return Measured(metrics, tuple(arms), scores, models, len(table.y), round(journal.seconds_used, 2), notes)
 

@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Callable
 from functools import partial
 from math import inf
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +43,14 @@ class Own:
                 raise OptionError(f"{name} is {function!r}; it must be a function, or left out.")
         if self.metric is not None and name_of(self.metric) in METRICS:
             raise OptionError(f"a metric of your own is named {name_of(self.metric)!r}, as one of Tauten's; rename it.")
+
+    @classmethod
+    def of(cls, metric: str | Function, loss: RowLosses | None) -> tuple[Self, str]:
+        """From a metric's name or function, and the name by which options know it."""
+        if isinstance(metric, str):
+            return cls(None, loss), metric
+        own = cls(metric, loss)
+        return own, own.names["metric"]
 
     @property
     def names(self) -> dict[str, str]:

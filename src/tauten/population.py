@@ -26,6 +26,7 @@ from tauten.nets.base import Net
 from tauten.nets.mlp import MLP
 from tauten.nets.module import ModuleNet
 from tauten.recipe import Recipe
+from tauten.tensors import one_thread
 
 BLOCK_WEIGHTS, BLOCK_SLOTS = (2**20, 2**23), 32
 """Weights of a torch block, about, and the most slots it has: enough that its operations are long, since threads take
@@ -140,12 +141,12 @@ class Population:
         self._native: list[Block] = []
         self._pools: dict[int, ThreadPoolExecutor] = {}
         self._torch_threads = threads
-        self._outer_threads = torch.get_num_threads()
+        self._alone = one_thread()
         self._cut_off = False
         self.gradient_evaluations = 0
 
     def __enter__(self) -> Self:
-        torch.set_num_threads(1)
+        self._alone.__enter__()
         return self
 
     def __exit__(
@@ -154,7 +155,7 @@ class Population:
         self._cut_off = kind is not None
         for pool in self._pools.values():
             pool.shutdown(wait=True, cancel_futures=True)
-        torch.set_num_threads(self._outer_threads)
+        self._alone.__exit__(kind, error, trace)
 
     def __len__(self) -> int:
         return sum(len(block.held) for block in self._blocks)

@@ -40,6 +40,11 @@ SLOTS, TORCH_SLOTS = 16, 32
 need company. Part of what a seed reproduces, so the same on every machine."""
 
 
+def slots(builder: Builder) -> int:
+    """Members of a shift of the race."""
+    return SLOTS if builder.fast else TORCH_SLOTS
+
+
 @dataclasses.dataclass(frozen=True)
 class Standing:
     """How the race stands after a round."""
@@ -88,7 +93,6 @@ class Racing:
         self._folds, self._metric = folds, metric
         self._full, self._seed, self._limit, self._timed = full_epochs, seed, limit, timed
         self._shifts: list[Shift] = []
-        self._slots = SLOTS
         self._paces: deque[float] = deque(maxlen=64)
         self._members, self._left, self._finished, self._ended = 0, 0, 0, math.nan
 
@@ -106,8 +110,7 @@ class Racing:
             populations = [stack.enter_context(Population(builder, sources, threads)) for _ in range(SHIFTS)]
             driver = ThreadPoolExecutor(1)
             stack.callback(driver.shutdown, cancel_futures=True)
-            self._shifts = [Shift(population, self._folds) for population in populations]
-            self._slots = SLOTS if builder.fast else TORCH_SLOTS
+            self._shifts = [Shift(population, self._folds, slots(builder)) for population in populations]
             self._ask(lambda: False)
             for shift in self._shifts:
                 self._refill(shift)
@@ -177,7 +180,7 @@ class Racing:
 
     def _refill(self, shift: Shift) -> None:
         width = self.race.rungs[0].folds
-        while len(shift.training) + width <= self._slots and len(self.trials) != self._limit:
+        while len(shift.training) + width <= shift.slots and len(self.trials) != self._limit:
             lanes = [name for name, lane in self.lanes.items() if not lane.dry]
             if not lanes:
                 return

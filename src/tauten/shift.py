@@ -29,11 +29,13 @@ class Trained:
 class Shift:
     """A population, who of it is in training, and the round that is under way.
 
-    `training` (member to trial and fold) and `going` (trials on their way to a rung) may be changed at any time; the
-    population follows when the next round begins, so that nobody touches it while it trains.
+    It has room for `slots` members. `training` (member to trial and fold) and `going` (trials on their way to a rung)
+    may be changed at any time; the population follows when the next round begins, so that nobody touches it while it
+    trains.
     """
 
-    def __init__(self, population: Population, folds: Sequence[Fold]) -> None:
+    def __init__(self, population: Population, folds: Sequence[Fold], slots: int) -> None:
+        self.slots = slots
         self.training: dict[int, tuple[Trial, int]] = {}
         self.going: set[int] = set()
         self._population, self._folds = population, folds

@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tauten.errors import DataError
+from tauten.evidence.calibration import SUM_TOLERANCE
 from tauten.evidence.jackknife import Spread, jackknife, spread
 from tauten.evidence.record import Record
 from tauten.evidence.student import Floats, finite
-
-SUM_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
