@@ -50,7 +50,7 @@ def test_a_sampler_that_recalls_goes_on_as_the_one_that_asked(kind):
 @pytest.mark.parametrize("kind", ["tpe", "random"])
 def test_values_lie_in_the_ranges_to_search(kind):
     for recipe in asked(kind, 3):
-        assert recipe.setting.epochs in (10, 20, 40)
+        assert recipe.setting.epochs in (5, 10, 20, 40)
         assert 3e-4 <= recipe.setting.learning_rate <= 1e-2
         for t in recipe.techniques:
             for key, spec in t.hyperparameters().items():

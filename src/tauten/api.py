@@ -56,7 +56,7 @@ def search(
     function of your own, see `tauten.own.Own`.
 
     Options: sampler, techniques, grid, setting (a mapping, such as {"epochs": 30}), folds, holdout, seed,
-    threads, precision, task, categorical, drop, numeric, groups, time, weight, holdout_file, class_weight (None or
+    threads, precision, task, categorical, drop, groups, time, weight, holdout_file, class_weight (None or
     "balanced"), nested (a number of outer folds that are searched too, in half of the budget, to judge the procedure
     itself). With `out`, the run is journaled there, can be resumed, and leaves its results. `begun` is when the
     budget began to run, by `time.monotonic()`; else at the call.
@@ -174,7 +174,7 @@ def compare(
     """Measure recipes on the same folds with the same seeds, paired, in one population.
 
     `recipes` are Recipe objects, TOML files, "plain" or "usual". Options: setting (for plain and usual), folds,
-    seed, threads, task, categorical, drop, numeric, groups, time, weight, class_weight; `sample_weight`, `metric`
+    seed, threads, task, categorical, drop, groups, time, weight, class_weight; `sample_weight`, `metric`
     and `loss` as in `search`.
     With `deliver` each is also trained on all rows (`.models`).
     """

@@ -25,7 +25,7 @@ PHASES = ("finals A", "finals B", "ablation", "training", "holdout")
 
 @dataclasses.dataclass(frozen=True)
 class Costs:
-    """Gradient evaluations of single trainings, from which follows what each phase takes.
+    """Work of single trainings (`Builder.work`), from which follows what each phase takes.
 
     `candidates` and `plains` are those of finals A; `chosen`, `plain` and `usual` the arms after it, as expected or
     known; `ablation` is all of its arms; `folds` trainings make a replicate; `whole` is how much longer an epoch of all
@@ -63,7 +63,7 @@ class Costs:
         return cls(candidates, plains, usual, chosen, plain, ablation, folds, whole, holdout)
 
     def of(self, phase: str, plan: Plan) -> float:
-        """Gradient evaluations of a phase."""
+        """Work of a phase."""
         arms = self.chosen + self.plain + self.usual
         return {
             "finals A": plan.finals_a * self.folds * (sum(self.candidates) + sum(self.plains) + self.usual),
@@ -76,9 +76,9 @@ class Costs:
 
 @dataclasses.dataclass(frozen=True)
 class Pace:
-    """Gradient evaluations a second, and the seconds that a replicate takes to preprocess its folds."""
+    """Work a second, and the seconds that a replicate takes to preprocess its folds."""
 
-    gradients: float
+    work: float
     replicate: float
 
 
@@ -98,7 +98,7 @@ class Budget:
     def needs(self, plan: Plan, costs: Costs, pace: Pace, phases: Sequence[str] = PHASES) -> float:
         """Seconds that phases of the finals take by a plan."""
         replicates = {"finals A": plan.finals_a, "finals B": plan.finals_b, "ablation": plan.ablation}
-        return sum(costs.of(p, plan) / pace.gradients + replicates.get(p, 0) * pace.replicate for p in phases)
+        return sum(costs.of(p, plan) / pace.work + replicates.get(p, 0) * pace.replicate for p in phases)
 
     def intended(self, costs: Costs, pace: Pace) -> Plan:
         """What a race should leave time for."""

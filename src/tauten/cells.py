@@ -43,7 +43,7 @@ Ticker = Callable[[int], None]
 class Trainer:
     """Trains cells to their end; the same cells give the same figures, trained or replayed.
 
-    `gradient_evaluations` sums up what was trained so far; `pace` is a second's share of the latest `scores`.
+    `gradient_evaluations` sums up what was trained so far; `pace` is the work of a second of the latest `scores`.
     """
 
     def __init__(
@@ -61,15 +61,15 @@ class Trainer:
         With `means` every row stands for all: where only means are read, no rows' shares need be worked out.
         """
         result: list[dict[str, np.ndarray]] = []
-        spent, seconds = 0, 1e-9
+        work, seconds = 0, 1e-9
         for begin in range(0, len(cells), CHUNK):
             train = partial(self._train, folds, cells[begin : begin + CHUNK], means)
             recorded = self._journal.once("cells", train, key=[phase, begin])
-            spent += recorded["gradient_evaluations"]
+            self.gradient_evaluations += recorded["gradient_evaluations"]
+            work += recorded["work"]
             seconds += recorded["seconds"]
             result += [{k: decode_array(v) for k, v in scores.items()} for scores in recorded["scores"]]
-        self.gradient_evaluations += spent
-        self.pace = spent / seconds
+        self.pace = work / seconds
         return result
 
     def _train(self, folds: Sequence[Fold], cells: Sequence[Cell], means: bool) -> dict[str, object]:
@@ -85,6 +85,7 @@ class Trainer:
             population.enter(members)
             done = population.complete({i: folds[c.fold].score for i, c in enumerate(cells)}, tick=self._tick)
             spent = population.gradient_evaluations
+        work = sum(self._builder.work(m.recipe, sources[m.source], m.epochs) for m in members)
         scores = []
         for i, cell in enumerate(cells):
             fold, outputs = folds[cell.fold], done[i].outputs
@@ -92,4 +93,5 @@ class Trainer:
             score = fold.losses if means else fold.contributions
             own = {m.name: score(m, outputs, fold.score) for m in self._metrics}
             scores.append({k: encode_array(v.astype(np.float32)) for k, v in own.items()})
-        return {"scores": scores, "gradient_evaluations": spent, "seconds": round(perf_counter() - begin, 6)}
+        seconds = round(perf_counter() - begin, 6)
+        return {"scores": scores, "gradient_evaluations": spent, "work": work, "seconds": seconds}

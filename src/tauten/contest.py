@@ -11,7 +11,6 @@ from tauten.cells import Arm
 from tauten.errors import OptionError
 from tauten.finals import Plan
 from tauten.folds import Development
-from tauten.member import Group, Member
 from tauten.metrics import Metric
 from tauten.options import Options
 from tauten.population import Builder
@@ -32,6 +31,9 @@ PROBES = 6
 """Measurements of speed after the holdout's opening, of eight members each."""
 SHORTEST = 0.4
 """The share of a budget that the shortest plan of finals may take; beyond it, trainings are made shorter."""
+FULL, LONGEST = 0.2, 4
+"""Where the full plan of finals takes less than this share of a budget, trainings may be longer, up to so many times:
+a learning rate that is too high for few steps, or a network that needs more of them, then has its chance."""
 LOOKS = 400
 """How often, at most, a race against the clock looks ahead: each time all leaders' durations are worked out."""
 
@@ -65,7 +67,7 @@ class Contest:
     def _set_up(self, setting: Setting) -> None:
         options, kinds = self.options, self._kinds
         self.setting = setting
-        space = Space(setting, kinds, options.tuned())
+        space = Space(setting, kinds, options.tuned(self.folds[0].preprocessors))
         recipes = make_sampler(options.sampler, space, options.seed, options.grid)
         plain: Sampler | None = None
         if space.tuned and options.sampler != "grid":
@@ -93,7 +95,7 @@ class Contest:
         if self.options.budget is not None:
             self._speed = float(journal.once("speed", self._measure))
             if "epochs" not in self.options.setting:
-                self._shorten(self.options.budget)
+                self._fit_length(self.options.budget)
 
     def run(self, journal: Recorder, watch: Callable[[Standing], None]) -> Plan:
         """Race until the budget leaves just what the finals need; returns their plan."""
@@ -128,13 +130,18 @@ class Contest:
         arms = {name: Arm(name, t.recipe, t.duration()) for name, t in trials.items()}
         return Field([arms[n] for n in named], [arms[n] for n in named_plains], arms["usual"], trials)
 
-    def _shorten(self, budget: float) -> None:
-        """A shorter full length where even the shortest plan of finals would take more than its share of the budget."""
+    def _fit_length(self, budget: float) -> None:
+        """A shorter full length where even the shortest plan of finals would take more than its share of the budget, a
+        longer one where the full plan takes little of it."""
         cost = self.cost(Recipe((), self.setting), self.setting.epochs)
         costs = Costs.expected([cost] * CANDIDATES, [cost] * PLAINS, cost, self._ingredients, *self._fixed)
-        needed = self.budget.needs(self.budget.plans[0], costs, Pace(self._speed, self._replicate))
-        epochs = max(2, int(self.setting.epochs * SHORTEST * budget / needed))
-        if epochs < self.setting.epochs:
+        pace = Pace(self._speed, self._replicate)
+        shortest, full = (self.budget.needs(plan, costs, pace) for plan in (self.budget.plans[0], self.budget.full))
+        epochs = max(2, int(self.setting.epochs * SHORTEST * budget / shortest))
+        longer = self.setting.epochs * min(LONGEST, int(FULL * budget / full))
+        if longer > self.setting.epochs:
+            self._set_up(Setting.from_dict({**self.setting.to_dict(), "epochs": longer}))
+        elif epochs < self.setting.epochs:
             self.notes.append(
                 f"the budget allows {epochs} epochs as the full length, where {self.setting.epochs} would be taken; "
                 "give more time, or --epochs."
@@ -151,7 +158,7 @@ class Contest:
         self._looked = now
         costs, pace = self._costs(), self._pace()
         plan = self.budget.intended(costs, pace)
-        needed = self.racing.owed / pace.gradients + self.budget.needs(plan, costs, pace)
+        needed = self.racing.owed / pace.work + self.budget.needs(plan, costs, pace)
         # The other shift's round is under way and must end first; and to stop early or late by half a turn is the same.
         return self.budget.left(journal) - 1.5 * turn <= needed
 
@@ -161,14 +168,16 @@ class Contest:
             tuple(k() for k in self._kinds if k.passes == 1 and not (k.structural() or k.excludes)), self.setting
         )
         members = SHIFTS * slots(self._builder)
-        return gradients_a_second(self._builder, self.folds[0].source, mixed, self.options.threads, members)
+        pace = gradients_a_second(self._builder, self.folds[0].source, mixed, self.options.threads, members)
+        return pace * self._builder.size(mixed)
 
     def _fixed_costs(self, rows: int, train: int) -> tuple[int, float, float]:
         """Of `Costs`, what doesn't depend on recipes: folds, whole and holdout."""
         options = self.options
         held = 3 * 10 * rows * options.holdout / (1 - options.holdout) / options.setting_for(train).batch_size
         # After the last training one thread works: a batch forward by torch is counted like a gradient evaluation.
-        alone = (held + PROBES * 2 * BATCHES * 8) * options.threads
+        plain = self._builder.size(Recipe((), options.setting_for(train)))
+        alone = (held + PROBES * 2 * BATCHES * 8) * options.threads * plain
         return len(self.folds), rows / train, alone
 
     @property
@@ -192,9 +201,8 @@ class Contest:
         return Costs.expected(candidates, plain, usual, ingredients, *self._fixed)
 
     def cost(self, recipe: Recipe, epochs: int) -> float:
-        """Gradient evaluations of a training on a fold."""
-        group = Group.of(Member(0, recipe, 0), self.folds[0].source)
-        return group.epoch_steps * group.passes * epochs
+        """Work of a training on a fold."""
+        return self._builder.work(recipe, self.folds[0].source, epochs)
 
 
 def diverged(arm: str, setting: Setting) -> OptionError:

@@ -220,7 +220,8 @@ def _costs(prepared: Prepared, chosen: Arm) -> list[Cost]:
         prepared.builder, prepared.whole, table, prepared.module, short, 1, prepared.options, lambda _: None
     )
     networks = [models[arm.name][0] for arm in arms]
-    seconds, sizes = inference_seconds(networks, source.inputs), [parameter_bytes(m) for m in networks]
+    seconds = inference_seconds(networks, source.seen(chosen.recipe.setting))
+    sizes = [parameter_bytes(m) for m in networks]
     costs = []
     for i, arm in enumerate(arms[1:], 1):
         ratios = seconds_ratios(prepared.builder, source, chosen, arm, TURNS)

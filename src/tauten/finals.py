@@ -177,7 +177,7 @@ class Finals:
         folds = self._development.plan.folds
         if self._one_split:
             return FEW * 3 if few else replicates
-        copy = self._rows * self._development.layout.width * 4 * folds
+        copy = self._rows * self._development.width * 4 * folds
         size = FEW if few else -(-192 // (arms * folds))
         return max(1, min(replicates, int(MEMORY / copy), size))
 

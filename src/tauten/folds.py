@@ -1,10 +1,12 @@
 """A table's development rows as folds that members train on: preprocessed by training rows only."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -14,6 +16,7 @@ from tauten.errors import DataError, OptionError
 from tauten.evidence import time_blocks
 from tauten.member import RowLosses, Source, one_hot
 from tauten.metrics import Floats, Metric
+from tauten.setting import Setting
 from tauten.split import SelectionPlan, Split, folds, one_split
 
 
@@ -21,13 +24,14 @@ from tauten.split import SelectionPlan, Split, folds, one_split
 class Fold:
     """Training data of one split, the rows it is scored on, and what turns it back into the table's units.
 
-    `weights` (n,) say how much each row counts where it is scored, None where all count alike.
+    `preprocessors` are there for each way in which numbers enter. `weights` (n,) say how much each row counts where it
+    is scored, None where all count alike.
     """
 
     source: Source
     score: Tensor
     stop: Tensor | None
-    preprocessor: Preprocessor
+    preprocessors: Mapping[str, Preprocessor]
     scale: TargetScale | None
     weights: Floats | None = None
 
@@ -44,6 +48,14 @@ class Fold:
         """What some rows count."""
         return None if self.weights is None else self.weights[rows.numpy()]
 
+    def encoded(self, frame: pd.DataFrame) -> tuple[Tensor, dict[str, Tensor]]:
+        """Inputs of rows, and all their encodings where there are several; as in a `Source`."""
+        return _encoded(self.preprocessors, frame)
+
+    def preprocessor(self, setting: Setting) -> Preprocessor:
+        """What makes inputs of rows, for a network of this setting."""
+        return self.preprocessors.get(setting.numeric) or next(iter(self.preprocessors.values()))
+
     @property
     def unit(self) -> float | npt.NDArray[np.float64]:
         """What the targets were divided by."""
@@ -59,7 +71,7 @@ class Development:
 
     table: Table
     plan: SelectionPlan
-    layout: Layout
+    layouts: Mapping[str, Layout]
     balanced: bool = False
     loss: RowLosses | None = None
 
@@ -68,17 +80,27 @@ class Development:
         cls,
         table: Table,
         plan: SelectionPlan,
-        numeric: str = "plain",
+        numeric: Sequence[str] = ("plain",),
         class_weight: str | None = None,
         loss: RowLosses | None = None,
     ) -> "Development":
         """The layout (columns and categories) is taken from these rows; statistics come from each fold's own.
 
+        `numeric` are the choices of the setting that may be asked for; of a table without numbers they are one.
+
         `class_weight` is "balanced" or None; OptionError where there are no classes to balance.
         """
         if class_weight is not None and table.task != "classification":
             raise OptionError(f"class_weight is {class_weight!r} and the task {table.task}; leave it out.")
-        return cls(table, plan, Layout.of(table.frame, numeric), class_weight is not None, loss)
+        layouts = {name: Layout.of(table.frame, name) for name in numeric}
+        if len(set(layouts.values())) == 1:
+            layouts = {numeric[0]: layouts[numeric[0]]}
+        return cls(table, plan, layouts, class_weight is not None, loss)
+
+    @property
+    def width(self) -> int:
+        """Numbers that a row has for networks, in all ways together."""
+        return sum(layout.width for layout in self.layouts.values())
 
     def partition(self, *name: object) -> tuple[Split, ...]:
         """The splits of a name: k folds, or the one split of a large table. Unlike names give fresh ones."""
@@ -92,13 +114,13 @@ class Development:
     def fold(self, split: Split) -> Fold:
         """One split, preprocessed by its training rows."""
         table, frame = self.table, self.table.frame
-        preprocessor = Preprocessor.fit(frame.iloc[split.train], self.layout)
+        fitted = {name: Preprocessor.fit(frame.iloc[split.train], own) for name, own in self.layouts.items()}
         scale = TargetScale.fit(table.y[split.train]) if table.task == "regression" else None
-        inputs, train = torch.from_numpy(preprocessor.transform(frame)), torch.from_numpy(split.train)
-        weights = self._loss_weights(split.train)
-        source = Source(inputs, encode(table, scale), train, table.task, weights, self.loss)
+        inputs, encodings = _encoded(fitted, frame)
+        weights, train = self._loss_weights(split.train), torch.from_numpy(split.train)
+        source = Source(inputs, encode(table, scale), train, table.task, weights, self.loss, encodings)
         stop = None if split.stop is None else torch.from_numpy(split.stop)
-        return Fold(source, torch.from_numpy(split.score), stop, preprocessor, scale, table.weights)
+        return Fold(source, torch.from_numpy(split.score), stop, fitted, scale, table.weights)
 
     def _loss_weights(self, train: npt.NDArray[np.int64]) -> Tensor | None:
         """Factors (n,) of the rows' losses, of mean 1 over the training rows."""
@@ -119,6 +141,11 @@ class Development:
         """All development rows as training rows."""
         everything, none = np.arange(len(self.table.y)), np.arange(0)
         return self.fold(Split(everything, none, None))
+
+
+def _encoded(fitted: Mapping[str, Preprocessor], frame: pd.DataFrame) -> tuple[Tensor, dict[str, Tensor]]:
+    encodings = {name: torch.from_numpy(own.transform(frame)) for name, own in fitted.items()}
+    return next(iter(encodings.values())), encodings if len(encodings) > 1 else {}
 
 
 def clusters(table: Table) -> npt.NDArray[np.intp] | None:

@@ -17,6 +17,7 @@ from tauten.metrics import Metric
 from tauten.model import Model
 from tauten.options import Options
 from tauten.population import Builder, Population
+from tauten.setting import Setting
 
 Floats = npt.NDArray[np.float64]
 Models = Mapping[str, tuple[Model, ...]]
@@ -46,7 +47,8 @@ def train_arms(
     for i, (arm, _) in enumerate(asked):
         delivered = done[i].delivered
         assert delivered is not None
-        model = Model(arm.recipe, delivered, whole.preprocessor, whole.scale, table.classes, table.targets, module)
+        preprocessor = whole.preprocessor(arm.recipe.setting)
+        model = Model(arm.recipe, delivered, preprocessor, whole.scale, table.classes, table.targets, module)
         models[arm.name] += (model,)
     return models
 
@@ -54,23 +56,28 @@ def train_arms(
 @dataclasses.dataclass(frozen=True, eq=False)
 class Held:
     """Opened rows: inputs (n, d) preprocessed by the development rows, targets (n, K), what these were divided by, and
-    what each row counts (n,)."""
+    what each row counts (n,). `encodings` as in a `Source`."""
 
     inputs: Tensor
     targets: Tensor
     unit: float | Floats
     task: str
     weights: Floats | None = None
+    encodings: Mapping[str, Tensor] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of(cls, whole: Fold, opened: Table) -> "Held":
         """As the networks trained on `whole` see them."""
-        inputs = torch.from_numpy(whole.preprocessor.transform(opened.frame))
-        return cls(inputs, encode(opened, whole.scale), whole.unit, opened.task, opened.weights)
+        inputs, encodings = whole.encoded(opened.frame)
+        return cls(inputs, encode(opened, whole.scale), whole.unit, opened.task, opened.weights, encodings)
+
+    def seen(self, setting: Setting) -> Tensor:
+        """The inputs as a network of this setting reads them."""
+        return self.encodings.get(setting.numeric, self.inputs)
 
     def contributions(self, models: Sequence[Model], metrics: Sequence[Metric]) -> dict[str, Floats]:
         """Contributions (rows, seeds) of one arm's models by metric."""
-        outputs = [model.forward(self.inputs) for model in models]
+        outputs = [model.forward(self.seen(model.recipe.setting)) for model in models]
         return {
             m.name: np.stack([m.contributions(out, self.targets, self.unit, self.weights) for out in outputs], 1)
             for m in metrics

@@ -21,7 +21,7 @@ class Newcomer(NamedTuple):
 
 
 class Lane:
-    """First a queue of (recipe, protected), then what a sampler proposes; `spent` are its gradient evaluations.
+    """First a queue of (recipe, protected), then what a sampler proposes; `spent` is its work.
 
     The sampler is asked while the engine trains, and never when a slot is free: where the stock is used up, a recipe
     is drawn at random.

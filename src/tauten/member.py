@@ -1,12 +1,13 @@
 """A member: one network in training; and the data it trains on."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from tauten.recipe import Recipe
+from tauten.setting import Setting
 from tauten.tensors import Tree
 
 RowLosses = Callable[[Tensor, Tensor], Tensor]
@@ -35,7 +36,8 @@ class Source:
 
     `train` are the rows that are trained on; the others are there to be scored. `weights` (n,) float32 are factors of
     the rows' losses, None for 1; of a mean of 1 over the training rows they leave the size of the loss as it is.
-    `loss` takes the place of the task's own.
+    `loss` takes the place of the task's own. `encodings` are the rows as each choice of the setting's `numeric` has
+    them; empty where there is one way only, which is `inputs`.
     """
 
     inputs: Tensor
@@ -44,6 +46,7 @@ class Source:
     task: str
     weights: Tensor | None = None
     loss: RowLosses | None = None
+    encodings: Mapping[str, Tensor] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(self.inputs) != len(self.targets):
@@ -52,6 +55,10 @@ class Source:
             raise ValueError(
                 f"{tuple(self.weights.shape)} weights for {len(self.targets)} rows; one for each is needed."
             )
+
+    def seen(self, setting: Setting) -> Tensor:
+        """The inputs as a network of this setting reads them."""
+        return self.encodings.get(setting.numeric, self.inputs)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -74,6 +81,7 @@ class Group:
     epoch_steps: int
     task: str
     loss: RowLosses | None
+    numeric: str
 
     @classmethod
     def of(cls, member: Member, source: Source) -> "Group":
@@ -93,6 +101,7 @@ class Group:
             epoch_steps=-(-n // batch_size),
             task=source.task,
             loss=source.loss,
+            numeric=setting.numeric if source.encodings else "",
         )
 
 

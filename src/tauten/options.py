@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Self
 
 from tauten.cores import free_cores
@@ -15,11 +15,9 @@ STEPS = 300
 """Optimizer steps of a full training, unless epochs are given."""
 PRECISIONS = ("auto", "fp32", "bf16")
 """Of matrix products in training; auto is bf16 where the processor has it, which keeps the ranking of recipes."""
-NUMERIC = ("plain", "piecewise")
-"""How numbers enter the network: one scaled input each, or piecewise-linear over quantile bins."""
 MAIN = 0.5
 """The main search's share of a budget where outer searches follow."""
-READING = ("task", "categorical", "drop", "numeric", "groups", "time", "weight", "holdout_file")
+READING = ("task", "categorical", "drop", "groups", "time", "weight", "holdout_file")
 """Options that say how the data is to be read."""
 BUDGET = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h)?")
 
@@ -50,7 +48,6 @@ class Options:
     task: str | None = None
     categorical: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
-    numeric: str = "plain"
     groups: str | None = None
     time: str | None = None
     holdout_file: str | None = None
@@ -73,8 +70,6 @@ class Options:
             raise OptionError(
                 f"groups ({self.groups}) and time ({self.time}) were both given; give the one that splits the rows."
             )
-        if self.numeric not in NUMERIC:
-            raise OptionError(f"numeric is {self.numeric!r}; it must be one of {', '.join(NUMERIC)}.")
         if self.class_weight not in (None, "balanced"):
             raise OptionError(f"class_weight is {self.class_weight!r}; it must be 'balanced', or left out.")
         if self.nested < 0 or self.nested == 1:
@@ -95,9 +90,22 @@ class Options:
         epochs = min(100, max(10, round(STEPS / -(-rows // batch))))
         return Setting.from_dict({"epochs": epochs, **self.setting, "batch_size": batch})
 
-    def tuned(self) -> tuple[str, ...]:
-        """The parts of the setting that the search tunes: those that the person has not fixed."""
-        return tuple(k for k in ("learning_rate", "schedule", "epochs") if k not in self.setting)
+    def tuned(self, numeric: Collection[str] = ()) -> tuple[str, ...]:
+        """The parts of the setting that the search tunes: those that the person has not fixed.
+
+        `numeric` are the ways in which the table's numbers may enter.
+        """
+        free = ("learning_rate", "schedule", "epochs", *(("numeric",) if len(numeric) > 1 else ()))
+        return tuple(k for k in free if k not in self.setting)
+
+    def numeric(self, own_module: bool) -> tuple[str, ...]:
+        """The ways in which a search may let numbers enter: as fixed or named in the grid, else all.
+
+        A module of one's own has inputs of its own, so the first unless fixed.
+        """
+        ways = Setting.choices()["numeric"]
+        asked = self.grid.get("setting.numeric", (ways.default,) if own_module or self.grid else ways.options)
+        return tuple(map(str, (self.setting["numeric"],) if "numeric" in self.setting else asked))
 
     def kinds(self, task: str, structural: bool) -> tuple[type[Technique], ...]:
         """The techniques to search over: those asked for, or all that suit the task and the network."""
@@ -117,8 +125,7 @@ class Options:
     def reading(self) -> dict[str, str]:
         """What was said of the data, by the option's name and as the command line takes it."""
         said = {name: getattr(self, name) for name in READING}
-        texts = {name: value if isinstance(value, str) else ",".join(value) for name, value in said.items() if value}
-        return {name: text for name, text in texts.items() if (name, text) != ("numeric", "plain")}
+        return {name: value if isinstance(value, str) else ",".join(value) for name, value in said.items() if value}
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for the journal's header."""

@@ -60,7 +60,6 @@ class Builder:
         native: bool = True,
         precision: str = "fp32",
     ) -> None:
-        self._own_loss = source.loss
         native = native and module is None and source.loss is None
         able_bf16 = native and bf16()
         if precision == "bf16" and not able_bf16:
@@ -70,7 +69,8 @@ class Builder:
             )
         self.precision = ("bf16" if able_bf16 else "fp32") if precision == "auto" else precision
         self._native = native and source.inputs.ndim == 2
-        self._inputs, self._outputs = source.inputs.shape[1:], source.targets.shape[1]
+        self._source, self._outputs = source, source.targets.shape[1]
+        self._sizes: dict[Group, int] = {}
         self.module = ModuleNet(module, source.inputs[:2]) if module else None
         if self.module and self.module.outputs != self._outputs:
             raise OptionError(
@@ -90,7 +90,18 @@ class Builder:
         if self.module:
             return self.module.fresh()
         structure = [t for t in recipe.techniques if t.structural()]
-        return MLP(self._inputs.numel(), self._outputs, recipe.setting, structure)
+        inputs = self._source.seen(recipe.setting).shape[1:].numel()
+        return MLP(inputs, self._outputs, recipe.setting, structure)
+
+    def size(self, recipe: Recipe) -> int:
+        """Weights of its network, padding included: what a gradient evaluation costs goes by them."""
+        key = Group.of(Member(0, recipe, 0), self._source)
+        return self._sizes.get(key) or self._sizes.setdefault(key, size_of(self.net(recipe)))
+
+    def work(self, recipe: Recipe, source: Source, epochs: int) -> int:
+        """What a training costs: its gradient evaluations, each by the weights of the network."""
+        group = Group.of(Member(0, recipe, 0), source)
+        return group.epoch_steps * group.passes * epochs * self.size(recipe)
 
     @property
     def fast(self) -> bool:
@@ -108,10 +119,10 @@ class Builder:
 
     def lift(self) -> Lift:
         """How the training step is carried over members, by what the network can do."""
-        if self.module is None and self._own_loss is None:
+        if self.module is None and self._source.loss is None:
             return Stacked()
         mappable = self.module is None or self.module.mappable
-        return Vmapped() if mappable and _mappable(self._own_loss, self._outputs) else Single()
+        return Vmapped() if mappable and _mappable(self._source.loss, self._outputs) else Single()
 
 
 def _mappable(loss: RowLosses | None, outputs: int) -> bool:

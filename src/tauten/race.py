@@ -106,7 +106,7 @@ def ladder(epochs: int, folds: int) -> tuple[Rung, ...]:
 
 
 def next_lane(spent: Mapping[str, float], lanes: Sequence[str] = LANES) -> str:
-    """The lane that has spent the fewest gradient evaluations; among equals the first, that is `plain`.
+    """The lane that has done the least work; among equals the first, that is `plain`.
 
     A claim against plain is fair only where plain's setting was tuned with an equal share of the budget.
 

@@ -93,6 +93,7 @@ class Racing:
         self._folds, self._metric = folds, metric
         self._full, self._seed, self._limit, self._timed = full_epochs, seed, limit, timed
         self._shifts: list[Shift] = []
+        self._size: Callable[[Recipe], int] = lambda recipe: 1
         self._paces: deque[float] = deque(maxlen=64)
         self._members, self._left, self._finished, self._ended = 0, 0, 0, math.nan
 
@@ -105,7 +106,7 @@ class Racing:
         watch: Callable[[Standing], None],
     ) -> None:
         """Race until `over` (asked after each round, and journaled) or until nobody is left to enter."""
-        sources = [f.source for f in self._folds]
+        sources, self._size = [f.source for f in self._folds], builder.size
         with ExitStack() as stack:
             populations = [stack.enter_context(Population(builder, sources, threads)) for _ in range(SHIFTS)]
             driver = ThreadPoolExecutor(1)
@@ -140,16 +141,16 @@ class Racing:
 
     @property
     def pace(self) -> float | None:
-        """Gradient evaluations a second of training, the median over the latest rounds; None before the third."""
+        """Work a second of training, the median over the latest rounds; None before the third."""
         return median(self._paces) if len(self._paces) > 2 else None
 
     @property
     def owed(self) -> int:
-        """Gradient evaluations that protected trials have still to take, also when the race is closed."""
+        """Work that protected trials have still to take, also when the race is closed."""
         going = [self.trials[id] for s in self._shifts for id in s.going if self.trials[id].protected]
         folds = self.race.rungs[-1].folds
         return sum(
-            max(t.recipe.setting.epochs - len(t.scores.get(fold, [])), 0) * max(t.costs.values())
+            max(t.recipe.setting.epochs - len(t.scores.get(fold, [])), 0) * max(t.costs.values()) * t.size
             for t in going
             for fold in range(folds)
         )
@@ -188,7 +189,7 @@ class Racing:
             newcomer = self.lanes[name].next()
             if newcomer:
                 recipe, protected, asked = newcomer
-                trial = Trial(len(self.trials), name, recipe, asked, protected)
+                trial = Trial(len(self.trials), name, recipe, asked, protected, self._size(recipe))
                 self.trials[trial.id] = trial
                 self._train_on(shift, trial, self.race.enter(trial.id, lane=name, protected=protected))
 
@@ -207,7 +208,7 @@ class Racing:
             if missing > 0:
                 shift.training[trial.members[fold].id] = (trial, fold)
                 # Counted when promised, so that a first round of many entries is shared out too.
-                self.lanes[trial.lane].spent += missing * trial.costs[fold]
+                self.lanes[trial.lane].spent += missing * trial.costs[fold] * trial.size
 
     def _round(self, shift: Shift, over: Callable[[], bool]) -> dict[str, object]:
         begin = perf_counter()
@@ -225,7 +226,7 @@ class Racing:
         }
 
     def _take(self, answer: Mapping[str, Any], shift: Shift) -> None:
-        done = 0
+        done, work = 0, 0
         for id, loss, score, stop in answer["members"]:
             trial, fold = shift.training[id]
             trial.losses.setdefault(fold, []).append(loss)
@@ -233,12 +234,13 @@ class Racing:
             if stop is not None:
                 trial.stops.setdefault(fold, []).append(stop)
             done += trial.costs[fold]
+            work += trial.costs[fold] * trial.size
         training, waiting, asking = answer["seconds"]
         spent = self.seconds
         self.seconds = Seconds(
             round(spent.training + training, 6), round(spent.waiting + waiting, 6), round(spent.asking + asking, 6)
         )
-        self._paces.append(done / max(training, 1e-9))
+        self._paces.append(work / max(training, 1e-9))
         self.gradient_evaluations += done
         while reached := self._reached(shift):
             self._decide(self.race.report(reached))

@@ -83,7 +83,7 @@ def prepare(
     dev = table.take(rows)
     metrics = own.metrics(options.metric, dev.task, dev.y, dev.weights)
     plan = selection_plan(dev.y, dev.task, options.folds, dev.classes, dev.together, dev.time)
-    development = Development.of(dev, plan, options.numeric, options.class_weight, own.loss)
+    development = Development.of(dev, plan, options.numeric(module is not None), options.class_weight, own.loss)
     whole = development.whole()
     own.check_loss(whole.source.targets.shape[1])
     builder = Builder(whole.source, module, precision=options.precision)

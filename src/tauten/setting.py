@@ -38,6 +38,9 @@ class Setting(_Frozen):
     depth: int = hyperparameter(low=0, high=100, default=2, integer=True, doc="hidden layers; 0 is a linear network")
     activation: str = choice(default="relu", options=("relu", "gelu", "silu", "tanh"), doc="after a hidden layer")
     skip: bool = choice(default=True, options=(False, True), doc="add each hidden layer's input to its output")
+    numeric: str = choice(
+        default="plain", options=("plain", "piecewise"), doc="a table's numbers enter scaled, or over quantile bins"
+    )
 
     def rate_at(self, progress: float) -> float:
         """Learning rate at a share `progress` (0 to 1) of the full length."""

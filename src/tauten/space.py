@@ -18,7 +18,7 @@ Values = Mapping[str, Value]
 """A recipe as it was asked for: `dropout.on`, `dropout.p`, `setting.learning_rate`, …; plain values, journaled."""
 
 SCHEDULES = ("constant", "cosine")
-DURATIONS = (0.25, 0.5, 1.0)
+DURATIONS = (0.125, 0.25, 0.5, 1.0)
 """Shares of the full number of epochs that a search tries: how long to train is a setting of plain training too."""
 SHARE_ON = 0.35
 """A technique is taken where its switch, uniform on [0, 1], is below: a few together, not most of them."""
@@ -77,7 +77,7 @@ class Space:
 
     base: Setting
     techniques: tuple[type[Technique], ...]
-    tuned: tuple[str, ...] = ("learning_rate", "schedule", "epochs")
+    tuned: tuple[str, ...] = ("learning_rate", "schedule", "epochs", "numeric")
 
     def plain(self) -> "Space":
         """The space of plain training: its setting only."""
@@ -95,6 +95,7 @@ class Space:
             "learning_rate": Dimension("setting.learning_rate", spec=Setting.hyperparameters()["learning_rate"]),
             "schedule": Dimension("setting.schedule", SCHEDULES),
             "epochs": Dimension("setting.duration", tuple(map(str, DURATIONS))),
+            "numeric": Dimension("setting.numeric", tuple(map(str, Setting.choices()["numeric"].options))),
         }
         return (
             *(d for key, d in setting.items() if key in self.tuned),
@@ -146,7 +147,7 @@ class Space:
     def build(self, values: Values) -> Recipe:
         """The recipe of these values."""
         setting: dict[str, Value] = {
-            key: values[f"setting.{key}"] for key in ("learning_rate", "schedule") if key in self.tuned
+            key: values[f"setting.{key}"] for key in ("learning_rate", "schedule", "numeric") if key in self.tuned
         }
         if "epochs" in self.tuned:
             setting["epochs"] = max(1, round(self.base.epochs * float(str(values["setting.duration"]))))

@@ -97,7 +97,8 @@ def _part(held: Held) -> Held:
     if n <= ROWS:
         return held
     rows = torch.from_numpy(np.sort(np.random.default_rng(n).permutation(n)[:ROWS]))
-    return dataclasses.replace(held, inputs=held.inputs[rows], targets=held.targets[rows])
+    own = {name: x[rows] for name, x in held.encodings.items()}
+    return dataclasses.replace(held, inputs=held.inputs[rows], targets=held.targets[rows], encodings=own)
 
 
 def _before_and_after(plain: Floats | None, chosen: Floats | None) -> dict[str, Any]:
@@ -113,8 +114,9 @@ def _before_and_after(plain: Floats | None, chosen: Floats | None) -> dict[str, 
 def _of_networks(models: Sequence[Model], held: Held, main: Metric, seed: int) -> Found:
     """Traits of networks that differ by seed; nothing where one diverged."""
     hidden: list[list[list[Tensor]]] = [[] for _ in models]
-    clean = [m.forward(held.inputs, partial(_Watched, seen)) for m, seen in zip(models, hidden, strict=True)]
-    noisy = [m.forward(_noisy(held.inputs, seed, s)) for s, m in enumerate(models)]
+    inputs = held.seen(models[0].recipe.setting)
+    clean = [m.forward(inputs, partial(_Watched, seen)) for m, seen in zip(models, hidden, strict=True)]
+    noisy = [m.forward(_noisy(inputs, seed, s)) for s, m in enumerate(models)]
     if not all(bool(torch.isfinite(out).all()) for out in (*clean, *noisy)):
         return {}
     losses = [[float(main.contributions(out, held.targets, held.unit).mean()) for out in own] for own in (clean, noisy)]
@@ -129,10 +131,10 @@ def _of_networks(models: Sequence[Model], held: Held, main: Metric, seed: int) -
         found |= _calibration(clean, held)
         found["seed_disagreement"] = pairs(disagreements(codes[0]))
         found["noise_disagreement"] = (codes[0] != codes[1]).mean(-1)
-    kernels = [_kernels(m, held.inputs) for m in models]
+    kernels = [_kernels(m, inputs) for m in models]
     for name, formula in {"weight_gini": gini, "weight_participation": participation, "weight_zeros": zeros}.items():
         found[name] = np.array([_mean(formula, own) for own in kernels])
-    correlations = [_correlation(seen, len(held.inputs)) for seen in hidden]
+    correlations = [_correlation(seen, len(inputs)) for seen in hidden]
     return found | ({} if None in correlations else {"co_adaptation": np.array(correlations, dtype=np.float64)})
 
 

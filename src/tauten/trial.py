@@ -14,7 +14,8 @@ from tauten.technique import Stop
 class Trial:
     """A recipe in the race: its members by fold, and their curves, one value an epoch.
 
-    `asked` is the sampler's number for it, None where nobody asked; `costs` gradient evaluations an epoch.
+    `asked` is the sampler's number for it, None where nobody asked; `costs` gradient evaluations an epoch,
+    `size` the weights that each of them is for.
     """
 
     id: int
@@ -22,6 +23,7 @@ class Trial:
     recipe: Recipe
     asked: int | None = None
     protected: bool = False
+    size: int = 1
     members: dict[int, Member] = dataclasses.field(default_factory=dict)
     costs: dict[int, int] = dataclasses.field(default_factory=dict)
     scores: dict[int, list[float]] = dataclasses.field(default_factory=dict)

@@ -16,10 +16,11 @@ import zstandard
 
 import tauten
 from tauten.data import from_arrays, load
-from tauten.errors import DataError, OptionError
+from tauten.errors import DataError, OptionError, RecipeError
 
 N = 60
 SMALL = {"trials": 3, "threads": 1, "setting": {"epochs": 1, "width": 8, "depth": 1}}
+PIECEWISE = {**SMALL["setting"], "numeric": "piecewise"}
 random = np.random.default_rng(0)
 
 
@@ -230,9 +231,9 @@ UNSEARCHABLE: dict[str, tuple[pd.DataFrame, dict[str, Any], type[Exception], str
     "unknown option": (good(), {"catagorical": "town"}, OptionError, "there is no option 'catagorical'"),
     "unknown numeric": (
         good(),
-        {"numeric": "binned"},
-        OptionError,
-        "numeric is 'binned'; it must be one of plain",
+        {"setting": {"numeric": "binned"}},
+        RecipeError,
+        "numeric is 'binned'; it must be one of 'plain'",
     ),
     "unknown column": (good(), {"drop": "hight"}, DataError, "did you mean 'height'"),
     "metric of another task": (good(), {"metric": "rmse"}, OptionError, "metric 'rmse'"),
@@ -265,7 +266,7 @@ def test_a_class_smaller_than_the_folds_gives_fewer_folds():
 @pytest.fixture(scope="module")
 def trained() -> tauten.Result:
     frame = good(on=per_row(lambda i: date(2024, 1, 1) + timedelta(i % 9)), zip=1000 + np.arange(N) % 5)
-    return tauten.search(frame, target="target", categorical="zip", numeric="piecewise", **SMALL)
+    return tauten.search(frame, target="target", categorical="zip", **{**SMALL, "setting": PIECEWISE})
 
 
 ASKED = pd.DataFrame(

@@ -199,10 +199,10 @@ def test_piecewise_linear_encoding_by_hand():
 def test_piecewise_has_no_more_bins_than_values_and_keeps_its_width_in_every_fold():
     frame = pd.DataFrame({"few": [0.0, 1, 1, 3, None], "yes": [0.0, 1, 0, 1, 0]})
     layout = Layout.of(frame, "piecewise")
-    assert [column.width for column in layout.columns] == [3, 1]
+    assert [column.width for column in layout.columns] == [3, 1], "of two values nothing is to be binned"
     everything = Preprocessor.fit(frame, layout).transform(frame)
     # few: quantiles 0, 1, 3; the missing one stands at the median 1
-    assert everything.tolist() == [[0, 0, 0, 0], [1, 0, 0, 1], [1, 0, 0, 0], [1, 1, 0, 1], [1, 0, 1, 0]]
+    assert everything[:, :3].tolist() == [[0, 0, 0], [1, 0, 0], [1, 0, 0], [1, 1, 0], [1, 0, 1]]
     fold = Preprocessor.fit(frame[1:3], layout)
     assert fold.transform(frame)[:, :3].tolist() == [[0, 0, 0]] * 5, "one value and none missing: nothing to tell apart"
 

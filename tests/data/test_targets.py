@@ -86,18 +86,17 @@ def test_a_resumed_search_reads_its_columns_as_it_did(tmp_path):
     frame = pd.DataFrame({"code": random.integers(1, 4, 60), "x": random.normal(size=60), "noise": 0.5, "y": 1.5})
     frame["y"] = frame["code"] % 2 + frame["x"]
     frame.to_csv(tmp_path / "d.csv", index=False)
-    options = {"trials": 3, "threads": 1, "setting": {"epochs": 1, "width": 8, "depth": 1}}
+    options = {"trials": 3, "threads": 1, "setting": {"epochs": 1, "width": 8, "depth": 1, "numeric": "piecewise"}}
     result = tauten.search(
         tmp_path / "d.csv",
         target="y",
         categorical="code",
         drop="noise",
-        numeric="piecewise",
         out=tmp_path / "r",
         **options,
     )
     # three labels, and sixteen bins of x
     assert result.model.preprocessor.layout.width == 3 + 16
     assert tauten.resume(tmp_path / "r").evidence["data_hash"] == result.evidence["data_hash"]
-    again = tauten.search(frame, target="y", categorical=["code"], drop=["noise"], numeric="piecewise", **options)
+    again = tauten.search(frame, target="y", categorical=["code"], drop=["noise"], **options)
     assert again.evidence["chosen"] == result.evidence["chosen"]

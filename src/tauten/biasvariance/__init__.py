@@ -21,7 +21,7 @@ from tauten.setting import Setting
 
 Floats = npt.NDArray[np.float64]
 SCHEMA = "tauten.bias-variance/1"
-COLUMNS = {"task", "categorical", "drop", "numeric", "groups"}
+COLUMNS = {"task", "categorical", "drop", "groups"}
 """Of what a table's columns mean; halves of the rows know no time."""
 FEWEST = 3
 """Models a row that a variance with an interval needs at least."""
@@ -104,7 +104,7 @@ def bias_variance(
 
     **Real data**: X and y, a file or bundled data as for `search`. Each of `replicates` partitions cuts the rows at
     random (stratified) into halves without replacement; a network is trained on either and predicts the other, so every
-    row has `replicates` predictions by networks that did not see it. `columns` are task, categorical, drop, numeric and
+    row has `replicates` predictions by networks that did not see it. `columns` are task, categorical, drop and
     groups, as for `search`; groups stay whole. Halves rather than bootstrap samples: a copied row
     weighs double, can be memorized twice as easily, and would itself change what regularization does (Kohavi & Wolpert
     1996, ICML: 275-283, train on halves for like reasons). Halves of different partitions share half of their rows, so

@@ -19,6 +19,7 @@ from tauten.options import Options
 from tauten.population import Builder, Population
 from tauten.recipe import Recipe
 from tauten.searching import Phase, Tick, Watcher
+from tauten.setting import Setting
 from tauten.split import SelectionPlan
 
 Floats = npt.NDArray[np.float64]
@@ -71,7 +72,7 @@ def halves(
 ) -> Scored:
     """Real rows, cut into halves; see `tauten.bias_variance`."""
     n = len(table.y)
-    development = Development.of(table, SelectionPlan(2, 1), options.numeric)
+    development = Development.of(table, SelectionPlan(2, 1), (_numeric(options),))
     asked = np.sort(np.random.default_rng(derive_seed("scored", options.seed)).permutation(n)[:SCORED])
     place = np.full(n, -1)
     place[asked] = np.arange(len(asked))
@@ -109,7 +110,7 @@ def redrawn(
     task = "regression" if expected.ndim == 1 else "classification"
     deviation, held_deviation = (_deviation(noise, at, task) for at in (x, held))
     frame = as_frame(x)
-    preprocessor = Preprocessor.fit(frame, Layout.of(frame))
+    preprocessor = Preprocessor.fit(frame, Layout.of(frame, _numeric(options)))
     inputs = torch.from_numpy(np.concatenate([preprocessor.transform(as_frame(part)) for part in (x, held)]))
     train, score = torch.arange(len(x)), torch.arange(len(x), len(x) + len(held))
 
@@ -132,6 +133,10 @@ def redrawn(
     outputs = _train(chosen, resamples, replicates, len(held), build, options, watch)
     known = float((held_deviation**2).mean()) if task == "regression" else None
     return Scored(chosen, outputs, wanted.reshape(len(held), -1), task, True, known, "labels drawn anew", len(x))
+
+
+def _numeric(options: Options) -> str:
+    return Setting.from_dict(options.setting).numeric
 
 
 def _train(

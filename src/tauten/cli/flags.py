@@ -27,9 +27,6 @@ class Data:
     task: Annotated[str | None, typer.Option(help="classification, multilabel or regression; else guessed.")] = None
     categorical: Annotated[str | None, typer.Option(help="Columns a,b to read as labels, such as codes.")] = None
     drop: Annotated[str | None, typer.Option(help="Columns a,b to leave out.")] = None
-    numeric: Annotated[
-        str, typer.Option(help="Numbers enter as they are, scaled (plain), or over quantile bins (piecewise).")
-    ] = "plain"
     groups: Annotated[str | None, typer.Option(help="Column of what must not be split, such as the patient.")] = None
     time: Annotated[str | None, typer.Option(help="Column of time: the latest rows are held out.")] = None
     weight: Annotated[str | None, typer.Option(help="Column of what each row counts.")] = None
@@ -75,6 +72,9 @@ class Fixed:
     optimizer: Annotated[str | None, typer.Option(help="adamw, adam or sgd.")] = None
     width: Annotated[int | None, typer.Option(help="Hidden units of a layer of the built-in network.")] = None
     depth: Annotated[int | None, typer.Option(help="Hidden layers of the built-in network.")] = None
+    numeric: Annotated[
+        str | None, typer.Option(help="Numbers enter scaled (plain) or over quantile bins (piecewise); else tuned.")
+    ] = None
 
     def asked(self) -> dict[str, Any]:
         """The setting as far as it is given."""

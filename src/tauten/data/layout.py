@@ -48,7 +48,7 @@ class Layout:
     def of(cls, frame: pd.DataFrame, numeric: str = "plain") -> "Layout":
         """The layout of the development rows: a category column lists its 64 most frequent labels, ties by alphabet.
 
-        `numeric` is "plain", or "piecewise" for numbers and dates in up to 16 bins.
+        `numeric` is "plain", or "piecewise" for numbers and dates of more than two values in up to 16 bins.
 
         >>> Layout.of(pd.DataFrame({"age": [30.0, None], "town": ["Ghent", "Bonn"]})).width
         4
@@ -68,7 +68,8 @@ def _column_layout(name: str, column: "pd.Series[Any]", piecewise: bool) -> Colu
             f"column {name!r} holds {column.dtype} values: expected numbers, labels or dates, so convert or drop it"
         )
     if held != "category":
-        return ColumnLayout(name, held, missing, bins=min(BINS, max(column.nunique() - 1, 1)) if piecewise else 0)
+        values = column.nunique() if piecewise else 0
+        return ColumnLayout(name, held, missing, bins=min(BINS, values - 1) if values > 2 else 0)
     counts = Counter(label for label in labels(column) if label is not None)
     frequent = sorted(counts, key=lambda label: (-counts[label], label))[:MAX_CATEGORIES]
     return ColumnLayout(name, held, missing, tuple(sorted(frequent)), other=len(counts) > MAX_CATEGORIES)

@@ -161,7 +161,7 @@ class NativeEngine:
         if source not in self._sources:
             # The library reads plain memory, so what torch would see for itself is seen to here.
             data, rows = self._data, self._data.train_rows[source]
-            floats = [data.inputs, data.targets, *([] if data.weights is None else [data.weights])]
+            floats = [data.inputs(self._group.numeric), data.targets, *([] if data.weights is None else [data.weights])]
             assert all(tensor.is_contiguous() for tensor in (*floats, rows))
             assert {tensor.dtype for tensor in floats} == {torch.float32}
             assert rows.dtype == torch.int64

@@ -36,10 +36,11 @@ class Resident:
     """The sources of a population, laid one behind the other once, for all engines to gather batches from."""
 
     def __init__(self, sources: Sequence[Source]) -> None:
-        shared = list({id(s.inputs): s.inputs for s in sources}.values())
-        where = {id(x): i for i, x in enumerate(shared)}
+        where = {x: i for i, x in enumerate(dict.fromkeys(id(s.inputs) for s in sources))}
         rows = len(sources[0].inputs)
-        self.inputs = shared[0] if len(shared) == 1 else torch.cat(shared)
+        self._inputs = {name: _joined([s.encodings[name] for s in sources]) for name in sources[0].encodings} or {
+            "": _joined([s.inputs for s in sources])
+        }
         self.input_offset = torch.tensor([where[id(s.inputs)] * rows for s in sources])
         self.targets = torch.cat([s.targets for s in sources])
         self.target_offset = torch.arange(len(sources)) * rows
@@ -49,6 +50,10 @@ class Resident:
         self._task = sources[0].task
         self.train_rows = [s.train for s in sources]
         self._learned: dict[tuple[type[Technique], int], Tree] = {}
+
+    def inputs(self, numeric: str) -> Tensor:
+        """Input rows of all sources, as a group reads them."""
+        return self._inputs[numeric]
 
     def learned(self, kind: type[Technique], source: int) -> Tree:
         """What a technique needs to know of a source's training rows; worked out once."""
@@ -62,11 +67,18 @@ class Resident:
         return self._learned[key]
 
 
+def _joined(each: Sequence[Tensor]) -> Tensor:
+    """One behind the other, what is shared once."""
+    once = list({id(x): x for x in each}.values())
+    return once[0] if len(once) == 1 else torch.cat(once)
+
+
 class SlotEngine:
     """Members of one group in slots; see `tauten.engines.protocol.Engine`."""
 
     def __init__(self, group: Group, net: Net, data: Resident, lift: Lift, capacity: int) -> None:
         self._group, self._net, self._data, self._lift, self._capacity = group, net, data, lift, capacity
+        self._inputs = data.inputs(group.numeric)
         self._slots: list[Member | None] = []
         self._state: State | None = None
         self._program = Program(net, (), group.task, group.optimizer, group.loss)
@@ -105,7 +117,7 @@ class SlotEngine:
                 data.index_select(0, index[:, t * size : (t + 1) * size].reshape(-1)).reshape(
                     count, size, *data.shape[1:]
                 )
-                for data, index in ((self._data.inputs, xs), (self._data.targets, ys))
+                for data, index in ((self._inputs, xs), (self._data.targets, ys))
             )
             weight = None if self._data.weights is None else self._data.weights[ys[:, t * size : (t + 1) * size]]
             batch = Batch(x, y, seed, rates[:, t], momentum, weight)
@@ -129,9 +141,7 @@ class SlotEngine:
         outputs = []
         with torch.no_grad():
             for chunk in torch.split(index, EVALUATION_ROWS, 1):
-                x = self._data.inputs.index_select(0, chunk.reshape(-1)).reshape(
-                    *chunk.shape, *self._data.inputs.shape[1:]
-                )
+                x = self._inputs.index_select(0, chunk.reshape(-1)).reshape(*chunk.shape, *self._inputs.shape[1:])
                 outputs.append(self._lift.evaluate(self._program, w, buffers, self._hyper, x))
         out = torch.cat(outputs, 1)
         return {id: out[self._slot(id), : len(own)].clone() for id, own in rows.items()}
@@ -191,7 +201,7 @@ class SlotEngine:
             self._slots[i] = member
 
     def _bind(self) -> None:
-        device, slots, self._hyper = self._data.inputs.device, self._slots, {}
+        device, slots, self._hyper = self._inputs.device, self._slots, {}
         for kind in (type(t) for t in self._program.techniques):
             own = kind.stack([m.recipe.get(kind.name) if m else None for m in slots], self._net.layers, device)
             learned = [self._data.learned(kind, m.source if m else 0) for m in slots]
