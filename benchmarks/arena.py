@@ -27,6 +27,10 @@ TECHNIQUES = (
 out: l1 (proximal under Adam), sam (a second gradient), ema (with warm-up), for which a peer's library has no like."""
 
 
+FIXED = {"numeric": "plain"}
+"""What is no contender's to choose: all read the same inputs."""
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Arena:
     """One data set and seed: `folds` as the search of that seed has them, `whole` all its development rows."""
@@ -47,7 +51,7 @@ class Arena:
 
         `techniques` None stands for all.
         """
-        options = Options(trials=3, techniques=techniques, seed=seed, setting=setting or {})
+        options = Options(trials=3, techniques=techniques, seed=seed, setting={**FIXED, **(setting or {})})
         table = load(source)
         rows, _ = holdout(table.row_hashes(), table.y, table.task, options.holdout)
         dev = table.take(rows)

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from arena import TECHNIQUES
+from arena import FIXED, TECHNIQUES
 
 import tauten
 from tauten.api import make_options
@@ -27,7 +27,7 @@ def race(source: str, budget: float, seed: int) -> dict[str, Any]:
     """
     table = load(source)
     begin = time.monotonic()
-    prepared = prepare(table, make_options(budget=budget, techniques=TECHNIQUES, seed=seed))
+    prepared = prepare(table, make_options(budget=budget, techniques=TECHNIQUES, seed=seed, setting=FIXED))
     held: list[dict[str, Any]] = []
     last: Recipe | None = None
 
@@ -53,7 +53,7 @@ def whole(source: str, budget: float, seed: int) -> list[dict[str, Any]]:
     for halved in range(HALVINGS, 0, -1):
         begin = time.monotonic()
         own = budget / 2**halved
-        result = tauten.search(source, budget=own, techniques=TECHNIQUES, seed=seed)
+        result = tauten.search(source, budget=own, techniques=TECHNIQUES, seed=seed, setting=FIXED)
         found.append(_delivered(result, begin))
     return found
 

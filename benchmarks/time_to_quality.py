@@ -8,9 +8,9 @@ figures exist is skipped. DIR holds vehicle.csv.gz, credit-g.csv.gz, phoneme.csv
 column `target`); adult is searched once, with five times the budget. Peers need `pip install tauten[bench]`.
 
 All contenders get the same development rows, folds, network, setting and space of recipes (`arena.py`) and all cores,
-one thread each. The clock starts when the search is called, after imports and with the table read. Every incumbent is
-then trained again by one code, `tauten.compare`: 10 replicates of fresh folds of the whole table, the same folds and
-seeds for all.
+one thread each; Tauten alone may train for longer than the setting's epochs, where its budget leaves time for that. The
+clock starts when the search is called, after imports and with the table read. Every incumbent is then trained again by
+one code, `tauten.compare`: 10 replicates of fresh folds of the whole table, the same folds and seeds for all.
 """
 
 import argparse
