@@ -5,6 +5,7 @@ python benchmarks/performance.py
 
 from pathlib import Path
 
+import budgets
 import precision
 import rungs
 import scaling
@@ -15,7 +16,14 @@ from matplotlib.figure import Figure
 from record import load
 
 DOCS = Path(__file__).parents[1] / "docs"
-SECTIONS = (throughput.section, precision.section, time_to_quality.section, rungs.section, scaling.section)
+SECTIONS = (
+    throughput.section,
+    precision.section,
+    time_to_quality.section,
+    budgets.section,
+    rungs.section,
+    scaling.section,
+)
 HEAD = """# Performance
 
 Every table is made from raw figures in [benchmarks/figures](../benchmarks/figures) by
