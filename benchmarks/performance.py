@@ -16,14 +16,7 @@ from matplotlib.figure import Figure
 from record import load
 
 DOCS = Path(__file__).parents[1] / "docs"
-SECTIONS = (
-    throughput.section,
-    precision.section,
-    time_to_quality.section,
-    budgets.section,
-    rungs.section,
-    scaling.section,
-)
+PARTS = (throughput, precision, time_to_quality, budgets, rungs, scaling)
 HEAD = """# Performance
 
 Every table is made from raw figures in [benchmarks/figures](../benchmarks/figures) by
@@ -37,7 +30,7 @@ COLOURS = {"seconds": "#1f6f8b", "bytes": "#c1440e"}
 
 def page() -> str:
     """The page as the figures have it."""
-    return "\n".join([HEAD, *(text for section in SECTIONS if (text := section()))])
+    return "\n".join([HEAD, *(text for part in PARTS if (text := part.section()))])
 
 
 def draw(path: Path) -> None:
