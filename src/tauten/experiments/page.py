@@ -41,6 +41,9 @@ def page(title: str, markdown: str, images: Sequence[Path]) -> str:
     lines = markdown.splitlines()
     table = [line.strip("|").split("|") for line in lines if line.startswith("|") and not line.startswith("|---")]
     text = [line.replace("*", "") for line in lines if line and not line.startswith("|")]
-    inside = [(p.stem, "data:image/png;base64," + base64.b64encode(p.read_bytes()).decode()) for p in images]
+    kinds = {".png": "png", ".svg": "svg+xml"}
+    inside = [
+        (p.stem, f"data:image/{kinds[p.suffix]};base64," + base64.b64encode(p.read_bytes()).decode()) for p in images
+    ]
     rows = [[cell.strip() for cell in row] for row in table]
     return Environment(autoescape=True).from_string(PAGE).render(title=title, rows=rows, text=text, images=inside)

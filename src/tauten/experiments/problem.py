@@ -83,7 +83,7 @@ def load_problem(data: Path | None, downloads: Path, progress: Callable[[str], N
         pixels, labels = _from_openml(downloads)
     except (OSError, http.client.HTTPException) as error:
         progress(f"MNIST can't be fetched ({error.__class__.__name__}); the bundled digits stand in for it")
-        return _digits()
+        return digits(", because MNIST was not to be had")
     return _problem(pixels / np.float32(255), labels, MNIST_TRAIN, "OpenML (mnist_784, version 1)")
 
 
@@ -105,13 +105,12 @@ def _from_openml(downloads: Path) -> tuple[NDArray[np.float32], NDArray[np.int64
     return np.asarray(x, np.float32), np.asarray(y, np.int64)
 
 
-def _digits() -> Problem:
+def digits(reason: str = "") -> Problem:
+    """Scikit-learn's digits, which need no network; the note says the reason too."""
     from sklearn.datasets import load_digits
 
     x, y = load_digits(return_X_y=True)
-    return _problem(
-        x / 16, y, len(x) * 4 // 5, "scikit-learn's bundled digits, 8 × 8 pixels, because MNIST was not to be had"
-    )
+    return _problem(x / 16, y, len(x) * 4 // 5, f"scikit-learn's bundled digits, 8 × 8 pixels{reason}")
 
 
 def _problem(x: NDArray[np.floating], labels: NDArray[np.integer], n_train: int, source: str) -> Problem:
