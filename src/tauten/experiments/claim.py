@@ -19,7 +19,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tauten.errors import OptionError
@@ -114,6 +116,14 @@ def sign_of(found: Mapping[str, Any]) -> int:
     (1, 0)
     """
     return int(found["low"] > 0) - int(found["high"] < 0)
+
+
+def line(axis: Axes, x: Any, found: Sequence[Mapping[str, Any]], factor: float = 1.0, **style: Any) -> None:
+    """A line through means with a band of their intervals; `style` is that of the line."""
+    mean, low, high = (np.array([one[key] for one in found]) * factor for key in ("mean", "low", "high"))
+    (drawn,) = axis.plot(x, mean, marker="o", markersize=3, linewidth=1.4, **style)
+    axis.fill_between(x, low, high, color=drawn.get_color(), alpha=0.15, linewidth=0)
+    axis.spines[["top", "right"]].set_visible(False)
 
 
 def _write(out: Path, name: str, result: Figures, told: Told) -> None:

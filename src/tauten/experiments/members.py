@@ -12,12 +12,12 @@ from torch import Tensor
 
 from tauten.draws import derive_seed
 from tauten.engines.block import Completed
+from tauten.errors import DataError
 from tauten.evidence import compare, interval
 from tauten.evidence.jackknife import spread
 from tauten.experiments.claim import Run
 from tauten.experiments.problem import digits, load_problem
-from tauten.errors import DataError
-from tauten.member import Member, Source
+from tauten.member import Member, Source, one_hot
 from tauten.metrics import METRICS
 from tauten.population import Builder, Population
 from tauten.recipe import Recipe
@@ -44,6 +44,15 @@ class Images:
         """What a member trains on."""
         return Source(self.inputs, self.targets, self.train, "classification")
 
+    def mislabelled(self, share: float) -> Source:
+        """The same with a share of the training rows taken for another class, drawn once; all other rows are right."""
+        random, classes = np.random.default_rng(1), self.targets.shape[1]
+        wrong = self.train[torch.from_numpy(random.permutation(len(self.train))[: round(share * len(self.train))])]
+        shift = torch.from_numpy(random.integers(1, classes, len(wrong)))
+        targets = self.targets.clone()
+        targets[wrong] = one_hot((self.targets[wrong].argmax(1) + shift) % classes, classes)
+        return Source(self.inputs, targets, self.train, "classification")
+
     @property
     def labels(self) -> NDArray[np.int64]:
         """Class codes (n,)."""
@@ -61,9 +70,9 @@ def images(data: Path | None, train: int, validation: int, test: int) -> Images:
     if n < wanted:
         raise DataError(f"the data has {n} rows: expected at least {wanted}, so name a folder with more")
     order = torch.from_numpy(np.random.default_rng(0).permutation(n)[:wanted])
-    parts = torch.split(order, [train, validation, test])
+    fit, choose, judge = torch.split(order, [train, validation, test])
     sizes = f"{train} rows train, {validation} choose, {test} judge, dealt at random once"
-    return Images(problem.inputs, problem.targets, *parts, f"{problem.note.split(':')[0]}; {sizes}")
+    return Images(problem.inputs, problem.targets, fit, choose, judge, f"{problem.note.split(':')[0]}; {sizes}")
 
 
 def trained(
@@ -121,12 +130,6 @@ def gain(before: Floats, after: Floats) -> dict[str, float]:
 def over_seeds(values: Sequence[float] | Floats) -> dict[str, float]:
     """Mean of one number a seed with its 95 % t interval, for these examples."""
     return _ends(spread(values))
-
-
-def probabilities(out: Tensor) -> Floats:
-    """Outputs as class probabilities, float64."""
-    p: Floats = torch.softmax(out.double(), -1).numpy()
-    return p
 
 
 def _ends(found: Any) -> dict[str, float]:
