@@ -59,9 +59,9 @@ def tell(figures: Figures) -> Told:
     how = (
         f"Linear model: {ROWS} rows of {INPUTS} inputs whose variances fall from 1 to 0.01, true coefficients and "
         f"noise normal, new inputs and noise for each of {figures['seeds']} seeds, full batches, rate {RATE:g}; what "
-        "the random start contributes is taken off by a second member with the same seed and targets of 0. Risk: expected squared "
-        "error without the noise, at the stop or λ with the lowest mean risk over seeds, chosen by that same risk; the "
-        "coefficients agree with the formulas above to "
+        "the random start contributes is taken off by a second member with the same seed and targets of 0. Risk: "
+        "expected squared error without the noise, at the stop or λ with the lowest mean risk over seeds, chosen by that same "
+        "risk; the coefficients agree with the formulas above to "
         f"{max(linear['off_descent'], linear['off_ridge']):.0e} of their norm. Network: {figures['data']}; a fifth of "
         f"the training labels wrong, 128 ReLU units, plain gradient descent at {NETWORK_RATE:g}, batches of 32, for "
         f"{figures['epochs'][-1]} epochs; epoch and λ chosen by validation log loss. Intervals of 95 %: over data sets "
@@ -170,7 +170,7 @@ def _linear(run: Run, steps: tuple[int, ...]) -> Figures:
 
 
 def _problem(seed: int, variances: Floats) -> tuple[Floats, Floats, Floats]:
-    """Centred inputs (n, d) and targets (n,), so that the bias stays where it starts; and the true coefficients, the same for all."""
+    """Centred inputs (n, d) and targets (n,), so that the bias stays where it starts; and the true coefficients."""
     random = np.random.default_rng(derive_seed("early-stopping data", seed))
     x = random.standard_normal((ROWS, INPUTS)) * np.sqrt(variances)
     beta = np.random.default_rng(0).standard_normal(INPUTS)

@@ -71,8 +71,11 @@ def images(data: Path | None, train: int, validation: int, test: int) -> Images:
         raise DataError(f"the data has {n} rows: expected at least {wanted}, so name a folder with more")
     order = torch.from_numpy(np.random.default_rng(0).permutation(n)[:wanted])
     fit, choose, judge = torch.split(order, [train, validation, test])
-    sizes = f"{train} rows train, {validation} choose, {test} judge, dealt at random once"
-    return Images(problem.inputs, problem.targets, fit, choose, judge, f"{problem.note.split(':')[0]}; {sizes}")
+    parts = {"train": train, "choose": validation, "judge": test}
+    sizes = ", ".join(f"{size} {verb}" for verb, size in parts.items() if size)
+    return Images(
+        problem.inputs, problem.targets, fit, choose, judge, f"{problem.note.split(':')[0]}; of its rows, {sizes}"
+    )
 
 
 def trained(
