@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import torch
 from matplotlib.figure import Figure
 
 from tauten.experiments.claim import Figures, Run, Told, claim, shown, sign_of
@@ -110,17 +111,8 @@ def adamw(
 ) -> Figures:
     """AdamW against Adam + L2: maps of learning rate × decay, and how far one can be tuned without the other."""
     data = images(run.data, *rows)
-    cells: dict[Cell, Recipe] = {}
-    for arm, own in strengths.items():
-        for (i, rate), (j, strength) in itertools.product(enumerate(rates), enumerate(own)):
-            decay = strength / rate if arm.endswith("apart") else strength
-            if decay <= LARGEST:
-                technique = L2(strength=decay) if arm == "Adam + L2" else WeightDecay(strength=decay)
-                setting = Setting(
-                    width=64, depth=2, skip=False, batch_size=32, schedule="cosine", epochs=epochs, learning_rate=rate
-                )
-                cells[arm, i, j] = Recipe((technique,), setting)
-    both = data.test.new_tensor([*data.validation, *data.test])
+    cells = _cells(rates, strengths, epochs)
+    both = torch.cat([data.validation, data.test])
     done = trained(run, "adamw", cells, [data.source], both)
     out = {cell: outputs(own) for cell, own in done.items()}
     n = len(data.validation)
@@ -128,18 +120,18 @@ def adamw(
         cell: float(scores(own[:, :n], data.targets[data.validation])["log_loss"].mean()) for cell, own in out.items()
     }
     tested = {cell: scores(own[:, n:], data.targets[data.test]) for cell, own in out.items()}
-    arms, lost, best = {}, {}, {}
+    arms, moved, best = {}, {}, {}
     for arm, own in strengths.items():
         at = {i: min((c for c in cells if c[:2] == (arm, i)), key=chosen.__getitem__) for i in range(len(rates))}
         top = min(at.values(), key=chosen.__getitem__)
-        best[arm], lost[arm] = tested[top], _lost(at, tested)
+        best[arm], moved[arm] = tested[top], lost(at, tested)
         arms[arm] = {
             "decays": list(own),
             "best": {"rate": rates[top[1]], "decay": own[top[2]]},
             "best_decays": [own[cell[2]] for cell in at.values()],
-            "slope": _slope(rates, [own[cell[2]] for cell in at.values()]),
+            "slope": slope(rates, [own[cell[2]] for cell in at.values()]),
             "at_best": {s: estimate(best[arm][s]) for s in SCORES},
-            "transfer": {s: estimate(lost[arm][s]) for s in SCORES},
+            "transfer": {s: estimate(moved[arm][s]) for s in SCORES},
             "map": {
                 s: [
                     [float(tested[arm, i, j][s].mean()) if (arm, i, j) in cells else None for j in range(len(own))]
@@ -155,11 +147,25 @@ def adamw(
         "rates": list(rates),
         "arms": arms,
         "gain": {arm: {s: gain(best[first][s], best[arm][s]) for s in SCORES} for arm in others},
-        "separation": {arm: {s: gain(lost[first][s], lost[arm][s]) for s in SCORES} for arm in others},
+        "separation": {arm: {s: gain(moved[first][s], moved[arm][s]) for s in SCORES} for arm in others},
     }
 
 
-def _lost(at: Mapping[int, Cell], tested: Mapping[Cell, Mapping[str, Floats]]) -> dict[str, Floats]:
+def _cells(rates: Sequence[float], strengths: Mapping[str, Sequence[float]], epochs: int) -> dict[Cell, Recipe]:
+    cells: dict[Cell, Recipe] = {}
+    for arm, own in strengths.items():
+        for (i, rate), (j, strength) in itertools.product(enumerate(rates), enumerate(own)):
+            decay = strength / rate if arm.endswith("apart") else strength
+            if decay <= LARGEST:
+                technique = L2(strength=decay) if arm == "Adam + L2" else WeightDecay(strength=decay)
+                setting = Setting(
+                    width=64, depth=2, skip=False, batch_size=32, schedule="cosine", epochs=epochs, learning_rate=rate
+                )
+                cells[arm, i, j] = Recipe((technique,), setting)
+    return cells
+
+
+def lost(at: Mapping[int, Cell], tested: Mapping[Cell, Mapping[str, Floats]]) -> dict[str, Floats]:
     """Scores (R, seeds) lost where a rate takes another rate's best decay, mean over the pairs that were trained."""
     pairs = [
         (own, taken)
@@ -170,7 +176,8 @@ def _lost(at: Mapping[int, Cell], tested: Mapping[Cell, Mapping[str, Floats]]) -
     return {s: np.mean([tested[taken][s] - tested[own][s] for own, taken in pairs], axis=0) for s in SCORES}
 
 
-def _slope(rates: Sequence[float], decays: Sequence[float]) -> float:
+def slope(rates: Sequence[float], decays: Sequence[float]) -> float:
+    """Of log decay against log rate, by least squares."""
     return float(np.polyfit(np.log10(rates), np.log10(decays), 1)[0])
 
 

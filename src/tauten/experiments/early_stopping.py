@@ -60,8 +60,8 @@ def tell(figures: Figures) -> Told:
         f"Linear model: {ROWS} rows of {INPUTS} inputs whose variances fall from 1 to 0.01, true coefficients and "
         f"noise normal, new inputs and noise for each of {figures['seeds']} seeds, full batches, rate {RATE:g}; what "
         "the random start contributes is taken off by a second member with the same seed and targets of 0. Risk: "
-        "expected squared error without the noise, at the stop or λ with the lowest mean risk over seeds, chosen by that same "
-        "risk; the coefficients agree with the formulas above to "
+        "expected squared error without the noise, at the stop or λ with the lowest mean risk over seeds, chosen by "
+        "that same risk; the coefficients agree with the formulas of descent and of ridge to "
         f"{max(linear['off_descent'], linear['off_ridge']):.0e} of their norm. Network: {figures['data']}; a fifth of "
         f"the training labels wrong, 128 ReLU units, plain gradient descent at {NETWORK_RATE:g}, batches of 32, for "
         f"{figures['epochs'][-1]} epochs; epoch and λ chosen by validation log loss. Intervals of 95 %: over data sets "
@@ -117,7 +117,7 @@ def early_stopping(
 
 def _linear(run: Run, steps: tuple[int, ...]) -> Figures:
     variances = np.geomspace(1, 0.01, INPUTS)
-    problems = [_problem(seed, variances) for seed in range(run.seeds)]
+    problems = [problem_of(seed, variances) for seed in range(run.seeds)]
     inverses = [2 * RATE * s for s in steps]
     setting = Setting(depth=0, optimizer="sgd", momentum=0.0, learning_rate=RATE, batch_size=ROWS)
     fast = Recipe((), setting).with_setting(momentum=FAST, epochs=CONVERGED).setting
@@ -147,7 +147,7 @@ def _linear(run: Run, steps: tuple[int, ...]) -> Figures:
             for i in range(len(steps))
         ]
         wanted = [
-            [_formula(kind, problems[s], steps[i], inverses[i]) for s in range(run.seeds)] for i in range(len(steps))
+            [formula(kind, problems[s], steps[i], inverses[i]) for s in range(run.seeds)] for i in range(len(steps))
         ]
         w, exact = np.array(ends), np.array(wanted)
         off[kind] = float((np.linalg.norm(w - exact, axis=-1) / np.linalg.norm(exact, axis=-1)).max())
@@ -169,7 +169,7 @@ def _linear(run: Run, steps: tuple[int, ...]) -> Figures:
     }
 
 
-def _problem(seed: int, variances: Floats) -> tuple[Floats, Floats, Floats]:
+def problem_of(seed: int, variances: Floats) -> tuple[Floats, Floats, Floats]:
     """Centred inputs (n, d) and targets (n,), so that the bias stays where it starts; and the true coefficients."""
     random = np.random.default_rng(derive_seed("early-stopping data", seed))
     x = random.standard_normal((ROWS, INPUTS)) * np.sqrt(variances)
@@ -178,7 +178,7 @@ def _problem(seed: int, variances: Floats) -> tuple[Floats, Floats, Floats]:
     return x - x.mean(0), y - y.mean(), beta
 
 
-def _formula(kind: str, problem: tuple[Floats, Floats, Floats], steps: int, inverse: float) -> Floats:
+def formula(kind: str, problem: tuple[Floats, Floats, Floats], steps: int, inverse: float) -> Floats:
     x, y, _ = problem
     values, vectors = np.linalg.eigh(x.T @ x / len(x))
     c = vectors.T @ (x.T @ y / len(x))

@@ -37,7 +37,7 @@ KINDS: Mapping[str, type[L1] | type[L2]] = {"L1": L1, "L2": L2}
 SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 """λ of the linear model, as shares of the one that leaves no coefficient."""
 LINEAR_ROWS, INPUTS, RELEVANT, NOISE, STEPS = 80, 40, 8, 1.0, 4_000
-STRENGTHS = tuple(10 ** (-5 + i / 3) for i in range(9))
+STRENGTHS = tuple(10 ** (-5 + i / 3) for i in range(10))
 COPIES, EPOCHS, ROWS = (0, 1, 4, 8), 60, (300, 600, 897)
 """How many irrelevant inputs stand beside each pixel that varies."""
 VARIES = 0.1
@@ -47,12 +47,16 @@ VARIES = 0.1
 def tell(figures: Figures) -> Told:
     """One row for each penalty and strength, on the largest number of irrelevant inputs."""
     network, linear = figures["network"], figures["linear"]
-    head = ("penalty", "λ", "irrelevant inputs dropped, %", "pixels dropped, %", "test error, %", "log loss")
+    head = (
+        "penalty", "λ", "irrelevant inputs dropped, %", "their weights exactly 0, %", "pixels dropped, %",
+        "test error, %", "log loss",
+    )  # fmt: skip
     rows = [
         (
             kind,
             f"{strength:.2g}",
             shown(cell["irrelevant"], 1, 100),
+            shown(cell["weights"], 1, 100),
             shown(cell["relevant"], 1, 100),
             shown(cell["error"], factor=100),
             shown(cell["log_loss"], 4),
@@ -79,6 +83,7 @@ def reading(figures: Figures) -> str:
     best, gains = network["best"], network["gain"]
     l1, l2 = (best[kind][-1] for kind in KINDS)
     dropped = max(cell["irrelevant"]["mean"] for cell in network["cells"]["L2"])
+    lowest = {kind: min(c["error"]["mean"] for c in cells) * 100 for kind, cells in network["cells"].items()}
     verbs = {1: "lower than", 0: "not to be told from", -1: "higher than"}
     worth = "; ".join(
         f"with {count} irrelevant inputs its log loss is {verbs[sign_of(own['log_loss'])]} L2's (gain "
@@ -88,12 +93,15 @@ def reading(figures: Figures) -> str:
     )
     return (
         f"The linear model agrees with scikit-learn's Lasso to {linear['off']:.0e} of its largest coefficient, and of "
-        f"{linear['all']} coefficients {linear['unlike']} are zero in one and not in the other. In the network with the most irrelevant "
-        f"inputs, at the strength that validation chooses, L1 drops {shown(l1['irrelevant'], 1, 100)} % of the irrelevant inputs "
-        f"and {shown(l1['relevant'], 1, 100)} % of the pixels that vary; L2 drops "
+        f"{linear['all']} coefficients {linear['unlike']} are zero in one and not in the other. In the network with "
+        f"the most irrelevant inputs, at the strength that validation chooses, L1 drops "
+        f"{shown(l1['irrelevant'], 1, 100)} % of them, with {shown(l1['weights'], 1, 100)} % of their weights exactly "
+        f"0, and {shown(l1['relevant'], 1, 100)} % of the pixels that vary; L2 drops "
         f"{shown(l2['irrelevant'], 1, 100)} % at its own best, and at most {dropped * 100:.1f} % at any strength. "
-        f"L1's worth against L2, each at its best: {worth}. Ng's theorem is on how the number of rows needed grows for "
-        "logistic regression; a few numbers of inputs and one of rows show a tendency, not a growth."
+        f"L1's worth against L2, each at the strength of its best log loss: {worth}. Beside the most irrelevant inputs "
+        f"the lowest error at any strength is {lowest['L1']:.1f} % with L1 and {lowest['L2']:.1f} % with L2. "
+        "Ng's theorem is on how the number of rows needed grows for logistic regression; a few numbers of inputs and "
+        "one of rows show a tendency, not a growth."
     )
 
 
@@ -179,7 +187,7 @@ def _first(done: Completed) -> Floats:
 
 def _network(run: Run, data: Images, strengths: tuple[float, ...], copies: tuple[int, ...], epochs: int) -> Figures:
     varies = (data.inputs[data.train].std(0) > VARIES).nonzero()[:, 0].numpy()
-    sources = [_widened(data, varies, count, max(copies)) for count in copies]
+    sources = [widened(data, varies, count, max(copies)) for count in copies]
     setting = Setting(
         width=64, depth=1, optimizer="adam", learning_rate=3e-3, schedule="cosine", batch_size=32, epochs=epochs
     )
@@ -207,12 +215,12 @@ def _network(run: Run, data: Images, strengths: tuple[float, ...], copies: tuple
     pixels = data.inputs.shape[1]
 
     def cell(kind: str, place: int, i: int) -> Figures:
-        dropped = [(_first(one) == 0).all(1) for one in done[kind, place, i]]
+        zeros = [_first(one) == 0 for one in done[kind, place, i]]
+        dropped, fake = [own.all(1) for own in zeros], slice(pixels, pixels + copies[place] * len(varies))
         shares = {"relevant": over_seeds([float(own[varies].mean()) for own in dropped])}
         if copies[place]:
-            shares["irrelevant"] = over_seeds(
-                [float(own[pixels : pixels + copies[place] * len(varies)].mean()) for own in dropped]
-            )
+            shares["irrelevant"] = over_seeds([float(own[fake].mean()) for own in dropped])
+            shares["weights"] = over_seeds([float(own[fake].mean()) for own in zeros])
         return {**shares, **{s: estimate(tested[kind, place, i][s]) for s in SCORES}}
 
     return {
@@ -231,7 +239,7 @@ def _network(run: Run, data: Images, strengths: tuple[float, ...], copies: tuple
     }
 
 
-def _widened(data: Images, varies: NDArray[np.int64], count: int, room: int) -> Source:
+def widened(data: Images, varies: NDArray[np.int64], count: int, room: int) -> Source:
     """The images beside `count` shuffled copies of each pixel that varies; every copied column by itself.
 
     Columns of 0 fill up the room of the largest, since members of one population have inputs of one width; they say

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import torch
 from matplotlib.figure import Figure
 from scipy.optimize import minimize_scalar
 
@@ -102,12 +103,12 @@ def label_smoothing(
         for case, (epochs, _) in cases.items()
         for epsilon in epsilons
     }
-    both = data.test.new_tensor([*data.validation, *data.test])
+    both = torch.cat([data.validation, data.test])
     sources = [data.mislabelled(share) for _, share in cases.values()]
     places = {case: i for i, case in enumerate(cases)}
     done = trained(run, "label-smoothing", recipes, sources, both, of=lambda key, seed: places[key[0]])
     n, labels = len(data.validation), data.labels[both.numpy()]
-    each = {key: [_measured(out.double().numpy(), labels, n) for out in outputs(own)] for key, own in done.items()}
+    each = {key: [measured(out.double().numpy(), labels, n) for out in outputs(own)] for key, own in done.items()}
     values = {key: {m: np.array([one[m] for one in own]) for m in MEASURES} for key, own in each.items()}
     usual = min(range(len(epsilons)), key=lambda i: abs(epsilons[i] - USUAL))
     return {
@@ -122,9 +123,9 @@ def label_smoothing(
     }
 
 
-def _measured(out: Floats, labels: np.ndarray, n: int) -> dict[str, float]:
+def measured(out: Floats, labels: np.ndarray, n: int) -> dict[str, float]:
     """Measures of one network's logits (n + test, K), of which the first n set the temperature."""
-    temperature = _temperature(out[:n], labels[:n])
+    temperature = temperature_of(out[:n], labels[:n])
     p, scaled, y = softmax(out[n:]), softmax(out[n:] / temperature), labels[n:]
     wrong = p.argmax(-1) != y
     return {
@@ -137,7 +138,7 @@ def _measured(out: Floats, labels: np.ndarray, n: int) -> dict[str, float]:
     }
 
 
-def _temperature(out: Floats, labels: np.ndarray) -> float:
+def temperature_of(out: Floats, labels: np.ndarray) -> float:
     """What logits (n, K) are divided by for the lowest log loss, between 1/20 and 20."""
     found = minimize_scalar(
         lambda log_t: float(log_losses(softmax(out / np.exp(log_t)), labels).mean()),

@@ -82,7 +82,7 @@ def max_norm(
     """Dropout and max-norm: each alone, both and neither, over learning rates."""
     data = images(run.data, *rows)
     cells = {
-        (arm, i, limit): _recipe(arm, rate, limit, epochs)
+        (arm, i, limit): recipe_of(arm, rate, limit, epochs)
         for arm, (i, rate) in itertools.product(ARMS, enumerate(rates))
         for limit in (limits if arm in ("max-norm", "both") else (0.0,))
     }
@@ -120,7 +120,7 @@ def max_norm(
     }
 
 
-def _recipe(arm: str, rate: float, limit: float, epochs: int) -> Recipe:
+def recipe_of(arm: str, rate: float, limit: float, epochs: int) -> Recipe:
     dropout = (Dropout(p=DROP),) if arm in ("dropout", "both") else ()
     bounded = (MaxNorm(limit=limit),) if limit else ()
     setting = Setting(

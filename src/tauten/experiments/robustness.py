@@ -59,9 +59,9 @@ def tell(figures: Figures) -> Told:
         f"{figures['epochs']} epochs; each technique alone at its card's value. {figures['seeds']} replicates: each "
         "trains on a random half of the training rows with its own seed, the same for every technique. Noise: normal, "
         f"standard deviation {figures['noise']:g} of black to white, the same for every technique. Distance: total "
-        "variation between the class probabilities before and after. *Other rows*: mean over pairs of replicates. Intervals of 95 % over replicates "
-        "(of pairs by the jackknife); ↓ and ↑ mark what is lower or higher than plain's beyond chance, paired by "
-        "replicate, each for itself."
+        "variation between the class probabilities before and after. *Other rows*: mean over pairs of replicates. "
+        "Intervals of 95 % over replicates (of pairs by the jackknife); ↓ and ↑ mark what is lower or higher than "
+        "plain's beyond chance, paired by replicate, each for itself."
     )
     return Told(head, rows, how, reading(figures), _plot(figures))
 
@@ -115,10 +115,10 @@ def robustness(
     shaken = data.inputs[test] + noise * torch.from_numpy(random.standard_normal((len(test), data.inputs.shape[1])))
     inputs = torch.cat([data.inputs, shaken.float()])
     whole = dataclasses.replace(data, inputs=inputs, targets=torch.cat([data.targets, data.targets[test]])).source
-    sources = [dataclasses.replace(whole, train=_half(data.train, seed)) for seed in range(run.seeds)]
+    sources = [dataclasses.replace(whole, train=half(data.train, seed)) for seed in range(run.seeds)]
     both = torch.cat([test, torch.arange(n, n + len(test))])
     done = trained(run, "robustness", recipes, sources, both, of=lambda _, seed: seed)
-    values = {name: _measured(outputs(own).double().numpy(), data.labels[test.numpy()]) for name, own in done.items()}
+    values = {name: measured(outputs(own).double().numpy(), data.labels[test.numpy()]) for name, own in done.items()}
     return {
         "data": data.note,
         "noise": noise,
@@ -132,13 +132,13 @@ def robustness(
     }
 
 
-def _half(train: torch.Tensor, replicate: int) -> torch.Tensor:
+def half(train: torch.Tensor, replicate: int) -> torch.Tensor:
     """Half of the rows, without replacement: copied rows would change what regularization does."""
     random = np.random.default_rng(derive_seed("robustness rows", replicate))
     return train[torch.from_numpy(np.sort(random.permutation(len(train))[: len(train) // 2]))]
 
 
-def _measured(out: Floats, labels: NDArray[np.int64]) -> dict[str, Floats]:
+def measured(out: Floats, labels: NDArray[np.int64]) -> dict[str, Floats]:
     """From logits (replicates, clean rows then noisy ones, K), one number a replicate for each measure."""
     clean, noisy = np.split(softmax(out), 2, axis=1)
     codes, shaken = clean.argmax(-1), noisy.argmax(-1)
