@@ -109,6 +109,7 @@ def test_the_parts_of_the_data_share_no_row_and_a_folder_takes_its_place(folder:
     data = images(None, 100, 50, 60)
     rows = torch.cat([data.train, data.validation, data.test]).tolist()
     assert len(set(rows)) == 210
+    assert data.note == "scikit-learn's bundled digits, 8 × 8 pixels; of its rows, 100 train, 50 choose, 60 judge"
     assert [len(data.train), len(data.validation), len(data.test)] == [100, 50, 60]
     assert images(None, 100, 50, 60).train.tolist() == data.train.tolist()
     other = images(folder, 100, 50, 50)

@@ -32,8 +32,7 @@ def test_only_max_norm_survives_an_absurd_learning_rate(figures: dict[str, Any])
     assert {arm: own["limit"] for arm, own in arms.items()} == {"neither": 0, "max-norm": 1, "dropout": 0, "both": 1}
     for arm in ("neither", "dropout"):
         assert arms[arm]["rate"] == 0.03
-        assert arms[arm]["curve"][1]["mean"] > 0.8
-    assert arms["max-norm"]["curve"][1]["mean"] < 0.8
+        assert arms[arm]["curve"][1]["mean"] > arms["max-norm"]["curve"][1]["mean"] + 0.2
 
 
 def test_gains_are_between_the_arms_at_their_best(figures: dict[str, Any]) -> None:

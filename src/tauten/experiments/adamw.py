@@ -54,7 +54,7 @@ def tell(figures: Figures) -> Told:
             shown(own["at_best"]["log_loss"], 4),
             shown(own["transfer"]["error"], factor=100),
             shown(own["transfer"]["log_loss"], 4),
-            f"{own['slope']:+.2f}",
+            _slope(own),
         )
         for arm, own in arms.items()
     ]
@@ -64,7 +64,7 @@ def tell(figures: Figures) -> Told:
         "rows. *Lost by another rate's decay*: the decay that is best at one learning rate is used at another, mean "
         "over all ordered pairs of rates, against that rate's own best decay (0: fully separable). *Slope*: of log "
         "best decay against log learning rate, over rates (0: independent, −1: only their product counts). Intervals "
-        "of 95 % over examples and seeds, for this training set."
+        "of 95 % over examples and seeds, for this training set and these choices."
     )
     return Told(head, rows, how, reading(figures), _plot(figures))
 
@@ -85,7 +85,7 @@ def reading(figures: Figures) -> str:
         f"{shown(own['log_loss'], 4, sign=True)} of log loss)"
         for arm, own in apart.items()
     )
-    slopes = ", ".join(f"{own['slope']:+.2f} for {arm}" for arm, own in arms.items())
+    slopes = ", ".join(f"{_slope(own)} for {arm}" for arm, own in arms.items())
     return (
         f"Better: {first}. Separable, told by what a decay loses that was tuned at another learning rate: {second}; "
         f"the best decay moves with the learning rate by a slope of {slopes}, on a grid of half decades, so a slope is "
@@ -179,6 +179,11 @@ def lost(at: Mapping[int, Cell], tested: Mapping[Cell, Mapping[str, Floats]]) ->
 def slope(rates: Sequence[float], decays: Sequence[float]) -> float:
     """Of log decay against log rate, by least squares."""
     return float(np.polyfit(np.log10(rates), np.log10(decays), 1)[0])
+
+
+def _slope(own: Figures) -> str:
+    # Adding 0 turns −0.00 into +0.00.
+    return f"{round(own['slope'], 2) + 0.0:+.2f}"
 
 
 def _plot(figures: Figures) -> Figure:

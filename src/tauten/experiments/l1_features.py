@@ -43,6 +43,8 @@ COPIES, EPOCHS, ROWS = (0, 1, 4, 8), 60, (300, 600, 897)
 VARIES = 0.1
 """Standard deviation, as a share of black to white, above which a pixel is said to vary."""
 
+LINES = (("irrelevant", "irrelevant inputs", "-"), ("weights", "their weights", "--"), ("relevant", "pixels", ":"))
+
 
 def tell(figures: Figures) -> Told:
     """One row for each penalty and strength, on the largest number of irrelevant inputs."""
@@ -72,7 +74,7 @@ def tell(figures: Figures) -> Told:
         f"{LINEAR_ROWS} rows, {RELEVANT} of {INPUTS} inputs relevant, a new data set for each seed, trained by plain "
         f"gradient descent for {STEPS} full batches; Tauten's λ is twice Lasso's α. At λ = {linear['shares'][-2]:g} of "
         f"the largest, {shown(linear['zeros'][-2], 1, 100)} % of irrelevant coefficients are exactly 0. Intervals of "
-        "95 %: over seeds, and for error and log loss over examples and seeds."
+        "95 %: over seeds, and for error and log loss over examples and seeds, for these choices."
     )
     return Told(head, rows, how, reading(figures), _plot(figures))
 
@@ -260,15 +262,14 @@ def _plot(figures: Figures) -> Figure:
     line(left, linear["shares"], linear["zeros"], 100, color=COLOURS[0], label="Tauten, same as Lasso's")
     left.set(title="linear model", xlabel="λ / largest λ", ylabel="irrelevant coefficients exactly 0, %", xscale="log")
     for colour, (kind, cells) in zip(COLOURS, network["cells"].items(), strict=False):
-        for place, style in (("irrelevant", "-"), ("relevant", ":")):
-            words = f"{kind}, {'irrelevant' if place == 'irrelevant' else 'pixels'}"
+        for place, words, style in LINES if kind == "L1" else LINES[:1]:
             found = [cell[place] for cell in cells]
-            line(middle, figures["strengths"], found, 100, color=colour, linestyle=style, label=words)
+            line(middle, figures["strengths"], found, 100, color=colour, linestyle=style, label=f"{kind}, {words}")
         line(right, network["counts"], [cell["error"] for cell in network["best"][kind]], 100, color=colour, label=kind)
     middle.set(
         title=f"network, {network['counts'][-1]} irrelevant inputs",
         xlabel="λ",
-        ylabel="inputs dropped, %",
+        ylabel="exactly 0, %",
         xscale="log",
     )
     right.set(title="network, each at its best λ", xlabel="irrelevant inputs", ylabel="test error, %")

@@ -40,9 +40,9 @@ def tell(figures: Figures) -> Told:
         f"Data: {figures['data']}. Network 2 × {WIDTH} ReLU units, gradient descent with momentum {MOMENTUM:g}, rate "
         f"falling to 0 on a cosine, batches of 32, {figures['epochs']} epochs, {figures['seeds']} seeds; dropout "
         f"{DROP:g} on hidden units; limits {', '.join(f'{c:g}' for c in figures['limits'])} on the incoming weights "
-        "of every unit. Learning rate and limit are chosen for each arm by validation error, log loss deciding "
-        "between equals, so the arms with max-norm have more to choose from. What diverged counts as a uniform guess. "
-        "Intervals of 95 % over examples and seeds, for this training set."
+        "of every unit. Learning rate and limit are chosen for each arm by validation log loss, so the arms with "
+        "max-norm have more to choose from. What diverged counts as a uniform guess. Intervals of 95 % over examples "
+        "and seeds, for this training set and these choices."
     )
     return Told(head, rows, how, reading(figures), _plot(figures))
 
@@ -90,8 +90,7 @@ def max_norm(
     n, chosen, tested = len(data.validation), {}, {}
     for key, own in done.items():
         out = outputs(own)
-        validated = scores(out[:, :n], data.targets[data.validation])
-        chosen[key] = tuple(float(validated[s].mean()) for s in SCORES)
+        chosen[key] = float(scores(out[:, :n], data.targets[data.validation])["log_loss"].mean())
         tested[key] = scores(out[:, n:], data.targets[data.test])
     at = {
         (arm, i): min((k for k in cells if k[:2] == (arm, i)), key=chosen.__getitem__)

@@ -170,7 +170,7 @@ def _plot(figures: Figures) -> Figure:
             colour = {1: COLOURS[2], 0: "0.5", -1: COLOURS[1]}[sign_of(own[m])]
             axis.errorbar(mean, i, xerr=[[mean - low], [high - mean]], marker="o", color=colour, capsize=2)
         axis.axvline(0, color="0.6", linewidth=0.8)
-        axis.set_title(MEASURES[m], fontsize="medium")
+        axis.set_title(MEASURES[m], fontsize="small")
         axis.set_xlabel("less than plain, points")
         axis.spines[["top", "right"]].set_visible(False)
     axes[0].set_yticks(range(len(names)), names)
