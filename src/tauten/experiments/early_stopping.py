@@ -64,9 +64,9 @@ def tell(figures: Figures) -> Told:
         "that same risk; the coefficients agree with the formulas of descent and of ridge to "
         f"{max(linear['off_descent'], linear['off_ridge']):.0e} of their norm. Network: {figures['data']}; a fifth of "
         f"the training labels wrong, 128 ReLU units, plain gradient descent at {NETWORK_RATE:g}, batches of 32, for "
-        f"{figures['epochs'][-1]} epochs; epoch and λ chosen by validation log loss. Steps and 1/λ are tried in factors "
-        "of 2; the book's α is 2λ. Intervals of 95 %: over data sets for the linear model, over examples and seeds for "
-        "the network, for these choices."
+        f"{figures['epochs'][-1]} epochs; epoch and λ chosen by validation log loss. Steps and 1/λ are tried in "
+        "factors of 2; the book's α is 2λ. Intervals of 95 %: over data sets for the linear model, over "
+        "examples and seeds for the network, for these choices."
     )
     return Told(head, rows, how, reading(figures), _plot(figures))
 

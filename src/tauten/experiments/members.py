@@ -74,9 +74,7 @@ def images(data: Path | None, train: int, validation: int, test: int) -> Images:
     parts = {"train": train, "choose": validation, "judge": test}
     name = "scikit-learn's bundled digits, 8 × 8 pixels" if data is None else problem.note.split(":")[0]
     sizes = ", ".join(f"{size} {verb}" for verb, size in parts.items() if size)
-    return Images(
-        problem.inputs, problem.targets, fit, choose, judge, f"{problem.note.split(':')[0]}; of its rows, {sizes}"
-    )
+    return Images(problem.inputs, problem.targets, fit, choose, judge, f"{name}; of its rows, {sizes}")
 
 
 def trained(
