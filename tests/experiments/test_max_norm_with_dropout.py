@@ -31,7 +31,6 @@ def test_only_max_norm_survives_an_absurd_learning_rate(figures: dict[str, Any])
     arms = figures["arms"]
     assert {arm: own["limit"] for arm, own in arms.items()} == {"neither": 0, "max-norm": 1, "dropout": 0, "both": 1}
     for arm in ("neither", "dropout"):
-        assert arms[arm]["rate"] == 0.03
         assert arms[arm]["curve"][1]["mean"] > arms["max-norm"]["curve"][1]["mean"] + 0.2
 
 
