@@ -37,9 +37,9 @@ SOURCE = {
 def dropout_mnist(
     out: Path, seeds: int, data: Path | None, threads: int, progress: Say, *, long_seeds: int = LONG_SEEDS
 ) -> dict[str, Any]:
-    """Run what is missing, then write result.json, table.md, curves.png and curves-honest.png into `out`.
+    """Dropout on MNIST: 0.2 or none, on few rows and on all, with the usual and with an honest validation split.
 
-    `data` is a folder with IDX files; without it MNIST comes from OpenML, or else the bundled digits stand in.
+    Runs what is missing, then writes result.json, table.md, curves.png and curves-honest.png into `out`. `data` is a folder with IDX files; without it MNIST comes from OpenML, or else the bundled digits stand in.
     `seeds` counts pairs of members; `long_seeds` of them go on from 5 to 30 epochs where there are more than
     10,000 rows; elsewhere all do.
     An interrupted run goes on from its finished parts when called again with the same `out`.
