@@ -39,7 +39,8 @@ def dropout_mnist(
 ) -> dict[str, Any]:
     """Dropout on MNIST: 0.2 or none, on few rows and on all, with the usual and with an honest validation split.
 
-    Runs what is missing, then writes result.json, table.md, curves.png and curves-honest.png into `out`. `data` is a folder with IDX files; without it MNIST comes from OpenML, or else the bundled digits stand in.
+    Runs what is missing, then writes result.json, table.md, curves.png and curves-honest.png into `out`. `data` is a
+    folder with IDX files; without it MNIST comes from OpenML, or else the bundled digits stand in.
     `seeds` counts pairs of members; `long_seeds` of them go on from 5 to 30 epochs where there are more than
     10,000 rows; elsewhere all do.
     An interrupted run goes on from its finished parts when called again with the same `out`.
