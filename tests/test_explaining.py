@@ -1,9 +1,12 @@
 """A finished search explained: costs, interactions and ranges from fresh folds, beside its result."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
+import torch
+from sklearn.datasets import load_wine
 from typer.testing import CliRunner
 
 import tauten
@@ -21,6 +24,7 @@ from tauten.setting import Setting
 from tauten.techniques.batch_norm import BatchNorm
 from tauten.techniques.dropout import Dropout
 from tauten.techniques.l2 import L2
+from tauten.traits import PROBABILITY, predictions
 from tauten.unrecorded import Unrecorded
 
 SETTING = Setting(width=16, depth=1, epochs=6, batch_size=32)
@@ -73,6 +77,28 @@ def test_a_range_compares_the_chosen_recipe_with_one_number_changed(prepared, fo
     assert tried.gain.gain == pytest.approx(want.mean(), abs=1e-6)
 
 
+def test_a_row_of_weight_three_counts_as_three_such_rows():
+    wine = load("wine")
+    times = np.random.default_rng(0).integers(0, 4, size=len(wine.y))
+    own = prepare(dataclasses.replace(wine, weights=times * 0.5), Options(trials=3, threads=1, folds=5))
+    dropout, l2 = Dropout(p=0.3), L2(strength=0.01)
+    development, keys = own.development, [(r, f) for r in range(2) for f in range(5)]
+    splits = [s for r in range(2) for s in development.partition("explain", 0, r)]
+    folds = [development.fold(split) for split in splits]
+
+    def loss(*techniques):
+        arm = Arm("x", Recipe(techniques, SETTING), 6)
+        cells = [Cell(arm, i, derive_seed("explain", 0, *key)) for i, key in enumerate(keys)]
+        trainer = Trainer(own.builder, Unrecorded(), predictions("classification"), 1, lambda _: None)
+        each = [-np.log(found[PROBABILITY]) for found in trainer.scores("x", folds, cells)]
+        counted = [(2 * development.table.weights[split.score]).astype(int) for split in splits]
+        return np.array([np.repeat(*pair).mean() for pair in zip(each, counted, strict=True)])
+
+    found = _measured(own, Arm("chosen", Recipe((dropout, l2), SETTING), 6), 2, lambda _: None)
+    want = loss(dropout) + loss(l2) - loss() - loss(dropout, l2)
+    assert found.interactions[0].gain.gain == pytest.approx(want.mean(), abs=1e-6)
+
+
 def test_costs_name_what_a_technique_adds(prepared, found):
     costs = {c.technique: c for c in found.costs}
     assert costs.keys() == {"dropout", "l2", "batch_norm"}
@@ -117,6 +143,28 @@ def test_the_command_explains_a_run_and_its_report_says_so(run):
     assert "training takes" in page
     assert "dropout.p" in done.output
     assert (run / "result.json").read_bytes() == before
+
+
+def miss(y, predicted):
+    return 1 - predicted[np.arange(len(y)), y]
+
+
+def soft(outputs, targets):
+    return -(targets * torch.log_softmax(outputs, -1)).sum(-1)
+
+
+def test_what_a_search_was_given_its_explanation_needs_again(tmp_path):
+    wine = load_wine()
+    given = {"sample_weight": np.arange(1.0, 179), "metric": miss, "loss": soft}
+    small = {"trials": 3, "threads": 1, "folds": 2, "setting": {"epochs": 1, "width": 8, "depth": 1}}
+    grid = {"sampler": "grid", "grid": {"dropout.p": [0.2]}}
+    tauten.search(wine.data, wine.target, out=tmp_path / "run", **given, **small, **grid)
+    for name, says in (("metric", "a metric of your own, miss"), ("loss", "a loss of"), ("sample_weight", "changed")):
+        with pytest.raises(RunError, match=says):
+            tauten.explain(tmp_path / "run", wine.data, wine.target, **{k: v for k, v in given.items() if k != name})
+    found = tauten.explain(tmp_path / "run", wine.data, wine.target, replicates=5, **given)
+    assert found.metric == "miss"
+    assert {c.technique for c in found.costs} >= {"dropout"}
 
 
 def test_what_can_not_be_explained_is_refused_and_writes_nothing(run, tmp_path):

@@ -13,6 +13,7 @@ from torch import nn
 from tauten.cells import Arm
 from tauten.data import load
 from tauten.draws import derive_seed
+from tauten.finals import Scores
 from tauten.folds import Development
 from tauten.heldout import Held, train_arms
 from tauten.metrics import metric
@@ -161,10 +162,50 @@ def test_a_module_of_ones_own_shows_its_units():
 def test_of_many_rows_always_the_same_are_looked_at(wine):
     models, held, _, _ = wine
     many = dataclasses.replace(held, inputs=held.inputs.repeat(60, 1), targets=held.targets.repeat(60, 1))
+    many = dataclasses.replace(many, weights=np.arange(1.0, 1 + len(many.inputs)))
     assert len(many.inputs) > ROWS
     both = [traits(models, many, metric("log_loss", "classification"), {}, 7) for _ in range(2)]
     assert both[0] == both[1]
     assert both[0]["rows"] == ROWS
+
+
+@pytest.mark.parametrize("source", ["wine", "diabetes"])
+def test_a_row_of_weight_three_counts_as_three_such_rows(source):
+    models, held, _ = trained(source, (Dropout(p=0.4),))
+    main = metric("rmse" if source == "diabetes" else "brier", held.task)
+    times = np.random.default_rng(0).integers(0, 4, size=len(held.inputs))
+    at = torch.from_numpy(np.repeat(np.arange(len(times)), times))
+    weighted = dataclasses.replace(held, weights=times * 2.5)
+    repeated = dataclasses.replace(held, inputs=held.inputs[at], targets=held.targets[at])
+    rows = {name: np.random.default_rng(i).random((len(times), 4)) for i, name in enumerate((PREDICTION, PROBABILITY))}
+    finals = {
+        arm: (Scores(rows, {}, weights=times * 2.5), Scores({n: v[at] for n, v in rows.items()}, {}))
+        for arm in ("plain", "chosen")
+    }
+    own, other, alike = (
+        traits(models, part, main, {arm: both[i] for arm, both in finals.items()}, 7)["measured"]
+        for part, i in ((weighted, 0), (repeated, 1), (held, 1))
+    )
+    drawn_by_row = {"noise_loss", "noise_disagreement", "noise_distance"}
+    for name in own.keys() - drawn_by_row:
+        assert own[name]["chosen"]["mean"] == pytest.approx(other[name]["chosen"]["mean"], rel=1e-6), name
+    for name in drawn_by_row & own.keys():
+        assert own[name]["chosen"]["mean"] != pytest.approx(alike[name]["chosen"]["mean"]), name
+    moved = []
+    for s, m in enumerate(models["plain"]):
+        noise = NOISE * torch.randn(held.inputs.shape, generator=torch.Generator().manual_seed(noise_seed(s)))
+        clean, noisy = (m.forward(x).double() for x in (held.inputs, held.inputs + noise))
+        apart = (
+            (clean - noisy).abs().numpy()[:, 0] * held.unit
+            if source == "diabetes"
+            else (torch.softmax(clean, -1) - torch.softmax(noisy, -1)).abs().numpy().sum(1) / 2
+        )
+        moved.append(apart[at].mean())
+    assert own["noise_distance"]["plain"]["mean"] == pytest.approx(np.mean(moved))
+
+
+def noise_seed(s):
+    return derive_seed("input noise", 7, s)
 
 
 def test_finals_record_predictions_whatever_rows_weigh():

@@ -23,6 +23,8 @@ from tauten.evidence.sensitivity import Range, ranges
 from tauten.finals import Finals, Scores
 from tauten.heldout import train_arms
 from tauten.journal import Journal
+from tauten.member import RowLosses
+from tauten.own import Function, Own
 from tauten.recipe import Recipe
 from tauten.report import render
 from tauten.result import read_figures, to_text
@@ -82,14 +84,17 @@ def explain(
     y: Any = None,
     *,
     replicates: int | None = None,
+    sample_weight: Any = None,
     model: Build | None = None,
+    metric: Function | None = None,
+    loss: RowLosses | None = None,
     watch: Watcher = lambda _: None,
 ) -> Explanation:
     """Explain the recipe that a finished search chose; writes explanation.json into its folder and adds to its report.
 
-    Techniques that only decide when to stop are left out: all arms train as long as the chosen recipe did. X, y and
-    `model` are needed again where `resume` would need them. `replicates` partitions of the development rows are
-    trained on, by default as many as give twenty trainings an arm.
+    Techniques that only decide when to stop are left out: all arms train as long as the chosen recipe did. X, y,
+    `sample_weight`, `model`, `metric` and `loss` are needed again where `resume` would need them. `replicates`
+    partitions of the development rows are trained on, by default as many as give twenty trainings an arm.
 
     Errors: RunError where the folder holds no finished search or the data is another, OptionError for too few
     replicates or a recipe without techniques; before anything is trained.
@@ -98,7 +103,7 @@ def explain(
     if "chosen" not in figures:
         raise RunError(f"{str(folder)!r} was not left by a search; give the folder of one.")
     with Journal.resume(folder) as journal:
-        prepared = prepare_again(folder, journal.header, X, y, model)
+        prepared = prepare_again(folder, journal.header, X, y, model, sample_weight, Own(metric, loss))
     folds = prepared.development.plan.folds
     fewest, replicates = -(-FEWEST // folds), -(-2 * FEWEST // folds) if replicates is None else replicates
     if replicates < fewest:

@@ -70,12 +70,14 @@ def ladder(folds: int) -> tuple[Plan, ...]:
 class Scores:
     """An arm's contributions (rows, replicates) by metric, and each single training's mean by (replicate, fold).
 
-    `clusters` (rows,) says which rows depend on each other, None where each stands for itself.
+    `clusters` (rows,) says which rows depend on each other, None where each stands for itself; `weights` (rows,) how
+    much each counts, None where all count alike.
     """
 
     rows: Mapping[str, Floats]
     means: Mapping[tuple[int, int], float]
     clusters: npt.NDArray[np.intp] | None = None
+    weights: Floats | None = None
 
     @property
     def finite(self) -> bool:
@@ -99,7 +101,7 @@ class Finals:
         n, folds = len(development.table.y), development.plan.folds
         self.test_train_ratio = 1 / (folds - 1) if folds > 1 else 0.2 / 0.7
         self._one_split = folds == 1
-        self._clusters = clusters(development.table)
+        self._clusters, self._weights = clusters(development.table), development.table.weights
         self._rows = n
 
     def scores(
@@ -206,8 +208,8 @@ class Finals:
                 rows[name][where[r, f], r] = values
         scored = np.unique(np.concatenate(list(where.values())))
         means = {key: float(np.mean(answer[self._main])) for key, answer in cells.items()}
-        together = None if self._clusters is None else self._clusters[scored]
-        return Scores({name: values[scored] for name, values in rows.items()}, means, together)
+        together, weights = (None if own is None else own[scored] for own in (self._clusters, self._weights))
+        return Scores({name: values[scored] for name, values in rows.items()}, means, together, weights)
 
 
 def shown_interval(metric: Metric, rows: Floats, together: npt.NDArray[np.intp] | None = None) -> Estimate:

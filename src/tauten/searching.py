@@ -168,8 +168,7 @@ def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
         "seconds ratio", lambda: float(np.median(seconds_ratios(builder, whole.source, chosen, plain)))
     )
     clock.begin("traits")
-    resampled = {name: scores.rows for name, scores in scored.items()} if selection.folds > 1 else {}
-    changed = traits(models, held, main, resampled, options.seed)
+    changed = traits(models, held, main, scored if selection.folds > 1 else {}, options.seed)
     notes = [*table.warnings, *selection.warnings, *contest.notes]
     small = too_small(len(opened.y), held.smallest, independent)
     notes += [f"held-out figures are point estimates, {small}"] if small else []

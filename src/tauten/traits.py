@@ -2,7 +2,7 @@
 
 Calibration, stability, robustness, spread of weights, co-adaptation, sparsity, by the formulas of `tauten.evidence`.
 All but the stability over resamples are measured on networks trained on all development rows with unlike seeds, on
-holdout rows after the opening; nothing is chosen by them.
+holdout rows after the opening; nothing is chosen by them. A row counts in them as much as it does in scores.
 """
 
 import dataclasses
@@ -19,6 +19,8 @@ from tauten.draws import derive_seed
 from tauten.evidence.calibration import brier_scores, expected_calibration_error, log_losses
 from tauten.evidence.jackknife import pairs, spread
 from tauten.evidence.traits import co_adaptation, disagreements, distances, gini, participation, zeros
+from tauten.evidence.weighted import row_mean, row_shares
+from tauten.finals import Scores
 from tauten.heldout import Held, Models
 from tauten.metrics import Metric
 from tauten.model import Model
@@ -44,16 +46,16 @@ LABELS = 24
 """Labels of a set of which a float32 can hold every combination."""
 
 
-def traits(models: Models, held: Held, main: Metric, finals: Mapping[str, Mapping[str, Floats]], seed: int) -> Any:
+def traits(models: Models, held: Held, main: Metric, finals: Mapping[str, Scores], seed: int) -> Any:
     """Every trait of the arms plain and chosen with its change, ready for JSON.
 
-    `finals` holds what `predictions` recorded in finals B: (rows, replicates) by arm and name; empty where all
-    replicates have one split, and so are no resamples. A trait that can't be told is null, such as one of a network
+    `finals` holds the scores of finals B by arm, with what `predictions` recorded; it is empty where all replicates
+    have one split, and so are no resamples. A trait that can't be told is null, such as one of a network
     that diverged.
     """
     part = _part(held)
     with one_thread():
-        own = {arm: _of_networks(models[arm], part, main, seed) | _of_resamples(finals.get(arm, {})) for arm in ARMS}
+        own = {arm: _of_networks(models[arm], part, main, seed) | _of_resamples(finals.get(arm)) for arm in ARMS}
     measured = {name: [own[arm].get(name) for arm in ARMS] for name in NAMES if any(name in own[arm] for arm in ARMS)}
     return {
         "rows": len(part.inputs),
@@ -98,7 +100,10 @@ def _part(held: Held) -> Held:
         return held
     rows = torch.from_numpy(np.sort(np.random.default_rng(n).permutation(n)[:ROWS]))
     own = {name: x[rows] for name, x in held.encodings.items()}
-    return dataclasses.replace(held, inputs=held.inputs[rows], targets=held.targets[rows], encodings=own)
+    weights = None if held.weights is None else held.weights[rows.numpy()]
+    return dataclasses.replace(
+        held, inputs=held.inputs[rows], targets=held.targets[rows], weights=weights, encodings=own
+    )
 
 
 def _before_and_after(plain: Floats | None, chosen: Floats | None) -> dict[str, Any]:
@@ -119,55 +124,63 @@ def _of_networks(models: Sequence[Model], held: Held, main: Metric, seed: int) -
     noisy = [m.forward(_noisy(inputs, seed, s)) for s, m in enumerate(models)]
     if not all(bool(torch.isfinite(out).all()) for out in (*clean, *noisy)):
         return {}
-    losses = [[float(main.contributions(out, held.targets, held.unit).mean()) for out in own] for own in (clean, noisy)]
+    scored = [[main.losses(out, held.targets, held.unit, held.weights) for out in own] for own in (clean, noisy)]
     values = [np.stack([_values(out, held) for out in own]) for own in (clean, noisy)]
+    counted = _repeated(held, values[0].shape[1])
     found = {
-        "seed_distance": pairs(distances(values[0])),
-        "noise_loss": np.array(losses[1]) - np.array(losses[0]),
-        "noise_distance": np.array([distances([a, b])[0, 1] for a, b in zip(*values, strict=True)]),
+        "seed_distance": pairs(distances(values[0], counted)),
+        "noise_loss": np.array(scored[1]) - np.array(scored[0]),
+        "noise_distance": np.array([distances([a, b], counted)[0, 1] for a, b in zip(*values, strict=True)]),
     }
     if held.task != "regression":
         codes = [np.stack([_codes(_array(out), held.task) for out in own]) for own in (clean, noisy)]
         found |= _calibration(clean, held)
-        found["seed_disagreement"] = pairs(disagreements(codes[0]))
-        found["noise_disagreement"] = (codes[0] != codes[1]).mean(-1)
+        found["seed_disagreement"] = pairs(disagreements(codes[0], held.weights))
+        found["noise_disagreement"] = row_mean(codes[0] != codes[1], row_shares(held.weights, len(inputs)))
     kernels = [_kernels(m, inputs) for m in models]
     for name, formula in {"weight_gini": gini, "weight_participation": participation, "weight_zeros": zeros}.items():
         found[name] = np.array([_mean(formula, own) for own in kernels])
-    correlations = [_correlation(seen, len(inputs)) for seen in hidden]
+    correlations = [_correlation(seen, held) for seen in hidden]
     return found | ({} if None in correlations else {"co_adaptation": np.array(correlations, dtype=np.float64)})
 
 
-def _of_resamples(recorded: Mapping[str, Floats]) -> Found:
+def _of_resamples(scores: Scores | None) -> Found:
     """How far networks of unlike folds and seeds disagree on a row that none of them has seen."""
-    if not recorded:
+    if scores is None:
         return {}
-    predicted = recorded[PREDICTION].T
-    if PROBABILITY not in recorded:
-        return {"resample_distance": pairs(distances(predicted))}
-    distance = distances(recorded[PROBABILITY].T)
-    return {"resample_disagreement": pairs(disagreements(predicted)), "resample_distance": pairs(distance)}
+    predicted = scores.rows[PREDICTION].T
+    if PROBABILITY not in scores.rows:
+        return {"resample_distance": pairs(distances(predicted, scores.weights))}
+    unlike, apart = disagreements(predicted, scores.weights), distances(scores.rows[PROBABILITY].T, scores.weights)
+    return {"resample_disagreement": pairs(unlike), "resample_distance": pairs(apart)}
 
 
 def _calibration(outputs: Sequence[Tensor], held: Held) -> Found:
     """Log loss, Brier score and expected calibration error of each network; each label of a set is a yes or no."""
-    formulas: dict[str, Callable[[Floats, Floats], float]] = {
-        "log_loss": lambda p, y: float(log_losses(p, y).mean()),
-        "brier": lambda p, y: float(brier_scores(p, y).mean()),
-        "calibration_error": expected_calibration_error,
-    }
     targets = _array(held.targets)
     labels = targets.ravel() if held.task == "multilabel" else targets.argmax(-1)
+    counted = _repeated(held, len(labels))
+    shares = row_shares(counted, len(labels))
+    formulas: dict[str, Callable[[Floats], float | Floats]] = {
+        "log_loss": lambda p: row_mean(log_losses(p, labels), shares),
+        "brier": lambda p: row_mean(brier_scores(p, labels), shares),
+        "calibration_error": lambda p: expected_calibration_error(p, labels, weights=counted),
+    }
     each = [_probabilities(_array(out), held.task) for out in outputs]
     if held.task == "multilabel":
         each = [np.stack([1 - p.ravel(), p.ravel()], -1) for p in each]
-    return {name: np.array([formula(p, labels) for p in each]) for name, formula in formulas.items()}
+    return {name: np.array([formula(p) for p in each]) for name, formula in formulas.items()}
 
 
 def _noisy(inputs: Tensor, seed: int, s: int) -> Tensor:
     """The same noise for every arm, another for each seed."""
     random = torch.Generator().manual_seed(derive_seed("input noise", seed, s))
     return inputs + NOISE * torch.randn(inputs.shape, generator=random)
+
+
+def _repeated(held: Held, n: int) -> Floats | None:
+    """What each of n values counts, where a row has one or several that follow each other."""
+    return None if held.weights is None else np.repeat(held.weights, n // len(held.weights))
 
 
 def _array(values: Tensor) -> Floats:
@@ -229,15 +242,15 @@ class _Watched(Pass):
         return h
 
 
-def _correlation(seen: Sequence[Sequence[Tensor]], rows: int) -> float | None:
+def _correlation(seen: Sequence[Sequence[Tensor]], held: Held) -> float | None:
     """Co-adaptation averaged over hidden layers; None where no layer has two units that vary.
 
     A unit of a layer with more than two axes, such as a filter, is averaged over its places.
     """
     found = []
     for batches in seen:
-        h = torch.cat(list(batches))[:rows]
+        h = torch.cat(list(batches))[: len(held.inputs)]
         units = h.reshape(*h.shape[:2], -1).double().mean(-1) if h.ndim > 1 else h.double().unsqueeze(-1)
-        found.append(co_adaptation(units[:, :UNITS].numpy()))
+        found.append(co_adaptation(units[:, :UNITS].numpy(), held.weights))
     known = [r for r in found if r is not None]
     return float(np.mean(known)) if known else None

@@ -11,9 +11,11 @@ from typer.testing import CliRunner
 
 import tauten
 from tauten import cli
+from tauten.biasvariance.resamples import halves
 from tauten.biasvariance.strengths import strength_of
-from tauten.data import Layout, Preprocessor, as_frame
+from tauten.data import Layout, Preprocessor, as_frame, from_arrays
 from tauten.errors import DataError, OptionError, RecipeError, UsageError
+from tauten.options import Options
 from tauten.result import versions
 
 LINEAR = {"depth": 0, "optimizer": "sgd", "momentum": 0.0, "learning_rate": 0.2, "batch_size": 40, "epochs": 300}
@@ -116,6 +118,37 @@ def test_groups_stay_whole_so_nobody_is_known_from_training():
     assert mixed.error.mean < 0.6 < np.log(2) < apart.error.mean
 
 
+def test_a_row_of_weight_three_is_scored_as_three_such_rows():
+    wine = load_wine()
+    times = np.random.default_rng(5).integers(0, 4, size=len(wine.target))
+    asked = {"technique": "dropout", "values": [0.3], "replicates": 3, "setting": SMALL, "threads": 1}
+    own = tauten.bias_variance(wine.data, wine.target, sample_weight=times, **asked)
+    frame = pd.DataFrame(wine.data).assign(kind=wine.target, times=times)
+    assert tauten.bias_variance(frame, target="kind", weight="times", **asked).losses == own.losses
+    table = from_arrays(wine.data, wine.target, sample_weight=times)
+    options = Options(trials=3, threads=1, setting=SMALL, precision="fp32")
+    recipes = own.strength.recipes(options.setting_for(len(times) // 2))
+    scored = halves(table, lambda *_: recipes, None, 3, options, lambda _: None)
+    log_p, at = scored.outputs[0].astype(np.float64), np.repeat(np.arange(len(times)), times)
+    want = -log_p[:, at, wine.target[at]].mean()
+    assert own.losses["log loss"][0].error.mean == pytest.approx(want)
+    p = np.exp(log_p)[:, at]
+    assert own.losses["Brier score"][0].variance.mean == pytest.approx(p.var(0, ddof=1).sum(-1).mean())
+
+
+def test_a_row_of_weight_nought_teaches_nothing():
+    """Half of the labels say the opposite: together they say nothing, without them all is plain."""
+    x = np.random.default_rng(6).normal(size=(200, 2))
+    right, wrong = (x[:, 0] > 0).astype(int), np.arange(200) % 2
+    asked = {"technique": "dropout", "values": [0.0], "replicates": 3, "threads": 1}
+    asked["setting"] = {"epochs": 40, "width": 16, "depth": 1, "learning_rate": 0.01}
+    both, one = (
+        tauten.bias_variance(x, np.where(wrong, 1 - right, right), sample_weight=weights, **asked)
+        for weights in (None, 1 - wrong)
+    )
+    assert one.losses["log loss"][0].error.mean < 0.4 < 0.6 < both.losses["log loss"][0].error.mean
+
+
 def test_one_seed_gives_the_same_figures_whatever_the_threads_and_the_company():
     table = load_wine()
     asked = {"technique": "l2", "replicates": 3, "setting": SMALL}
@@ -197,6 +230,7 @@ X = np.eye(12)
         ("wine", {"time": "ash"}, OptionError, "no option 'time'"),
         ("diabetes", {"technique": "label_smoothing"}, RecipeError, "is for classification"),
         (X, {"truth": lambda x: x[:, 0], "y": np.ones(12)}, OptionError, "beside truth"),
+        (X, {"truth": lambda x: x[:, 0], "sample_weight": np.ones(12)}, OptionError, "sample_weight or columns"),
         (X, {"truth": lambda x: x[:, 0]}, OptionError, "without noise"),
         (X, {"truth": lambda x: x[:, 0], "noise": -1.0}, OptionError, "0 or more"),
         (X, {"truth": lambda x: x[:3, 0], "noise": 1.0}, OptionError, "for 12 rows"),

@@ -21,7 +21,7 @@ from tauten.setting import Setting
 
 Floats = npt.NDArray[np.float64]
 SCHEMA = "tauten.bias-variance/1"
-COLUMNS = {"task", "categorical", "drop", "groups"}
+COLUMNS = {"task", "categorical", "drop", "groups", "weight"}
 """Of what a table's columns mean; halves of the rows know no time."""
 FEWEST = 3
 """Models a row that a variance with an interval needs at least."""
@@ -88,6 +88,7 @@ def bias_variance(
     truth: Callable[[Floats], Any] | None = None,
     noise: float | Callable[[Floats], Any] | None = None,
     test: Any = None,
+    sample_weight: Any = None,
     target: str | Sequence[str] | None = None,
     model: Build | str | None = None,
     setting: Mapping[str, Any] | None = None,
@@ -104,8 +105,9 @@ def bias_variance(
 
     **Real data**: X and y, a file or bundled data as for `search`. Each of `replicates` partitions cuts the rows at
     random (stratified) into halves without replacement; a network is trained on either and predicts the other, so every
-    row has `replicates` predictions by networks that did not see it. `columns` are task, categorical, drop and
-    groups, as for `search`; groups stay whole. Halves rather than bootstrap samples: a copied row
+    row has `replicates` predictions by networks that did not see it. `columns` are task, categorical, drop, groups and
+    weight, as for `search`, and so is `sample_weight`; groups stay whole, and what a row counts it counts in
+    training and in every mean over rows. Halves rather than bootstrap samples: a copied row
     weighs double, can be memorized twice as easily, and would itself change what regularization does (Kohavi & Wolpert
     1996, ICML: 275-283, train on halves for like reasons). Halves of different partitions share half of their rows, so
     the data's part of the variance is about half of that between independent training sets of n / 2 rows; the rest of
@@ -146,15 +148,17 @@ def bias_variance(
         if noise is not None or test is not None:
             given = "noise" if noise is not None else "test"
             raise OptionError(f"{given} was given without truth; pass truth=, a function of X, or leave {given} out.")
-        table = table_of(X, y, target, options)
+        table = table_of(X, y, target, options, sample_weight)
         if table.y.ndim > 1:
             raise DataError(
                 f"{table.name} has {len(table.targets)} targets ({table.target}): expected one, so name it by target"
             )
         scored = halves(table, recipes, build, replicates, options, watch)
     else:
-        if y is not None or target is not None or read:
-            raise OptionError("y, target or columns were given beside truth, which draws the labels; leave them out.")
+        if y is not None or target is not None or sample_weight is not None or read:
+            raise OptionError(
+                "y, target, sample_weight or columns were given beside truth, which draws the labels; leave them out."
+            )
         scored = redrawn(X, truth, noise, test, recipes, build, replicates, options, watch)
     losses = [_losses(own, scored) for own in scored.outputs]
     return BiasVariance(
@@ -169,12 +173,11 @@ def bias_variance(
 
 def _losses(outputs: Outputs, scored: Scored) -> dict[str, Decomposition | None]:
     """Every loss that suits the task; outputs (M, n, K) are log-probabilities, or numbers in the target's unit."""
-    well = bool(np.isfinite(outputs).all())
+    well, q, w = bool(np.isfinite(outputs).all()), scored.targets, scored.weights
     if scored.task == "regression":
-        return {"squared error": squared_error(outputs, scored.targets, noise=scored.noise) if well else None}
-    q = scored.targets
+        return {"squared error": squared_error(outputs, q, noise=scored.noise, weights=w) if well else None}
     noise = float((q * (1 - q)).sum(-1).mean()) if scored.truth else None
     return {
-        "log loss": cross_entropy(outputs, q, truth=scored.truth) if well else None,
-        "Brier score": squared_error(np.exp(outputs), q, noise=noise) if well else None,
+        "log loss": cross_entropy(outputs, q, truth=scored.truth, weights=w) if well else None,
+        "Brier score": squared_error(np.exp(outputs), q, noise=noise, weights=w) if well else None,
     }

@@ -37,7 +37,7 @@ class Scored:
     """Outputs (M, n, K) of each recipe: log-probabilities, or numbers in the target's unit; and what they should be.
 
     `targets` (n, K) are labels, as probabilities or numbers, or with `truth` their expectation; `noise` is the
-    variance of a regression label around it.
+    variance of a regression label around it; `weights` (n,) say how much each row counts, None where all count alike.
     """
 
     recipes: list[Recipe]
@@ -48,6 +48,7 @@ class Scored:
     noise: float | None
     resampling: str
     rows_trained: int
+    weights: Floats | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -90,7 +91,8 @@ def halves(
     outputs = _train(chosen, resamples, replicates, len(asked), build, options, watch)
     y = table.y[asked]
     targets = np.eye(len(table.classes))[y] if table.classes else np.asarray(y, dtype=np.float64).reshape(len(y), -1)
-    return Scored(chosen, outputs, targets, table.task, False, None, "halves without replacement", n // 2)
+    weights, how = None if table.weights is None else table.weights[asked], "halves without replacement"
+    return Scored(chosen, outputs, targets, table.task, False, None, how, n // 2, weights)
 
 
 def redrawn(

@@ -1,4 +1,7 @@
-"""Do probabilities mean what they say? Log loss, Brier score, calibration error, reliability table."""
+"""Do probabilities mean what they say? Log loss, Brier score, calibration error, reliability table.
+
+Wherever a function takes `weights` (n,), they say how much each row counts, and every mean over rows is a weighted one.
+"""
 
 from dataclasses import dataclass
 
@@ -8,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from tauten.errors import DataError, OptionError
 from tauten.evidence.record import Record
 from tauten.evidence.student import Floats, finite
+from tauten.evidence.weighted import row_mean, row_shares
 
 BINS = 15
 SUM_TOLERANCE = 1e-3
@@ -15,7 +19,7 @@ SUM_TOLERANCE = 1e-3
 
 @dataclass(frozen=True)
 class Bin(Record):
-    """Rows whose confidence lies in (low, high]; `confidence` and `accuracy` are their means, None without rows."""
+    """Rows whose confidence lies in (low, high]; `confidence` and `accuracy` are means over them, None without any."""
 
     low: float
     high: float
@@ -35,14 +39,18 @@ class Calibration(Record):
     n: int
 
 
-def calibration(probabilities: ArrayLike, labels: ArrayLike, *, bins: int = BINS) -> Calibration:
+def calibration(
+    probabilities: ArrayLike, labels: ArrayLike, *, bins: int = BINS, weights: ArrayLike | None = None
+) -> Calibration:
     """Return every measure of this module; arguments and errors as for `log_losses` and `reliability`."""
+    n = len(np.asarray(labels))
+    shares = row_shares(weights, n)
     return Calibration(
-        log_loss=float(log_losses(probabilities, labels).mean()),
-        brier=float(brier_scores(probabilities, labels).mean()),
-        ece=expected_calibration_error(probabilities, labels, bins=bins),
-        reliability=reliability(probabilities, labels, bins=bins),
-        n=len(np.asarray(labels)),
+        log_loss=float(row_mean(log_losses(probabilities, labels), shares)),
+        brier=float(row_mean(brier_scores(probabilities, labels), shares)),
+        ece=expected_calibration_error(probabilities, labels, bins=bins, weights=weights),
+        reliability=reliability(probabilities, labels, bins=bins, weights=weights),
+        n=n,
     )
 
 
@@ -77,22 +85,25 @@ def brier_scores(probabilities: ArrayLike, labels: ArrayLike) -> Floats:
     return np.asarray(((p - np.eye(p.shape[1])[y]) ** 2).sum(axis=1))
 
 
-def expected_calibration_error(probabilities: ArrayLike, labels: ArrayLike, *, bins: int = BINS) -> float:
+def expected_calibration_error(
+    probabilities: ArrayLike, labels: ArrayLike, *, bins: int = BINS, weights: ArrayLike | None = None
+) -> float:
     """Return Σ_b n_b / n · |accuracy_b − confidence_b| over the bins of `reliability` (Guo et al. 2017).
+
+    With weights, n_b / n is the bin's share of them.
 
     >>> round(expected_calibration_error([[0.9, 0.1], [0.9, 0.1]], [0, 1]), 3)
     0.4
     """
-    table = reliability(probabilities, labels, bins=bins)
-    n = sum(row.n for row in table)
-    return sum(
-        row.n / n * abs(row.accuracy - row.confidence)
-        for row in table
-        if row.accuracy is not None and row.confidence is not None
-    )
+    confidence, right, where, _ = _binned(probabilities, labels, bins)
+    shares = row_shares(weights, len(where))
+    gaps = (right - confidence) * (1 / len(where) if shares is None else shares)
+    return float(np.abs(np.bincount(where, gaps)).sum())
 
 
-def reliability(probabilities: ArrayLike, labels: ArrayLike, *, bins: int = BINS) -> tuple[Bin, ...]:
+def reliability(
+    probabilities: ArrayLike, labels: ArrayLike, *, bins: int = BINS, weights: ArrayLike | None = None
+) -> tuple[Bin, ...]:
     """Return confidence and accuracy in `bins` equal-width bins of confidence, empty ones included.
 
     A row's confidence is its largest probability, its prediction the first class that has it. Arguments and errors as
@@ -101,6 +112,29 @@ def reliability(probabilities: ArrayLike, labels: ArrayLike, *, bins: int = BINS
     >>> reliability([[0.9, 0.1], [0.3, 0.7]], [0, 0], bins=2)[1]
     Bin(low=0.5, high=1.0, n=2, confidence=0.8, accuracy=0.5)
     """
+    confidence, right, where, edges = _binned(probabilities, labels, bins)
+    shares = row_shares(weights, len(where))
+    counted = np.ones(len(where)) if shares is None else shares
+    table = []
+    for b in range(bins):
+        inside = where == b
+        known = counted[inside].sum() > 0
+        table.append(
+            Bin(
+                low=float(edges[b]),
+                high=float(edges[b + 1]),
+                n=int(inside.sum()),
+                confidence=float(np.average(confidence[inside], weights=counted[inside])) if known else None,
+                accuracy=float(np.average(right[inside], weights=counted[inside])) if known else None,
+            )
+        )
+    return tuple(table)
+
+
+def _binned(
+    probabilities: ArrayLike, labels: ArrayLike, bins: int
+) -> tuple[Floats, NDArray[np.bool_], NDArray[np.intp], Floats]:
+    """Each row's confidence, whether it is right, and its bin (n,); and the bins' edges."""
     if bins < 1:
         raise OptionError(f"bins is {bins}, expected 1 or more; the usual number is {BINS}")
     p, y = _checked(probabilities, labels)
@@ -108,20 +142,7 @@ def reliability(probabilities: ArrayLike, labels: ArrayLike, *, bins: int = BINS
     edges = np.linspace(0.0, 1.0, bins + 1)
     # Clipped because a float32 softmax may end a hair above 1.
     where = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
-    table = []
-    for b in range(bins):
-        inside = where == b
-        n = int(inside.sum())
-        table.append(
-            Bin(
-                low=float(edges[b]),
-                high=float(edges[b + 1]),
-                n=n,
-                confidence=float(confidence[inside].mean()) if n else None,
-                accuracy=float(right[inside].mean()) if n else None,
-            )
-        )
-    return tuple(table)
+    return confidence, right, where, edges
 
 
 def _checked(probabilities: ArrayLike, labels: ArrayLike) -> tuple[Floats, NDArray[np.intp]]:

@@ -1,13 +1,17 @@
-"""What regularization changes beside the score: formulas for stability, spread of weights, co-adaptation, sparsity."""
+"""What regularization changes beside the score: formulas for stability, spread of weights, co-adaptation, sparsity.
+
+`row_weights` (n,) say how much each row counts in a mean over rows; without them all count alike.
+"""
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from tauten.errors import DataError
 from tauten.evidence.student import Floats, finite
+from tauten.evidence.weighted import row_mean, row_shares
 
 
-def disagreements(labels: ArrayLike) -> Floats:
+def disagreements(labels: ArrayLike, row_weights: ArrayLike | None = None) -> Floats:
     """Return the share of rows on which two members predict unlike classes, for every two of them, shape (M, M).
 
     `labels` is (M, n), one member's predicted classes in a row. d_ab = mean_i [label_ai ≠ label_bi]: the *churn* of
@@ -17,10 +21,11 @@ def disagreements(labels: ArrayLike) -> Floats:
     [[0.0, 0.5], [0.5, 0.0]]
     """
     codes = _members(labels, "labels", (2,))
-    return np.array([[float((a != b).mean()) for b in codes] for a in codes])
+    shares = row_shares(row_weights, codes.shape[1])
+    return np.array([row_mean(codes != own, shares) for own in codes])
 
 
-def distances(predictions: ArrayLike) -> Floats:
+def distances(predictions: ArrayLike, row_weights: ArrayLike | None = None) -> Floats:
     """Return how far two members' predictions lie apart on average, for every two of them, shape (M, M).
 
     `predictions` is (M, n): numbers, and d_ab = mean_i |f_ai − f_bi| in their unit; or (M, n, K): probabilities of
@@ -31,11 +36,11 @@ def distances(predictions: ArrayLike) -> Floats:
     [[0.0, 0.2], [0.2, 0.0]]
     """
     p = _members(predictions, "predictions", (2, 3))
-    result = np.zeros((len(p), len(p)))
+    shares, result = row_shares(row_weights, p.shape[1]), np.zeros((len(p), len(p)))
     for a in range(len(p)):
         for b in range(a):
             apart = np.abs(p[a] - p[b])
-            result[a, b] = result[b, a] = float((apart if p.ndim == 2 else apart.sum(axis=-1) / 2).mean())
+            result[a, b] = result[b, a] = row_mean(apart if p.ndim == 2 else apart.sum(axis=-1) / 2, shares)
     return result
 
 
@@ -81,7 +86,7 @@ def zeros(weights: ArrayLike) -> float:
     return float((_flat(weights) == 0).mean())
 
 
-def co_adaptation(activations: ArrayLike) -> float | None:
+def co_adaptation(activations: ArrayLike, row_weights: ArrayLike | None = None) -> float | None:
     """Return the mean absolute Pearson correlation between two units of a layer, over all pairs; from 0 to 1.
 
     `activations` is (n, H): rows and units. Units that don't vary on these rows have no correlation and are left out;
@@ -93,10 +98,12 @@ def co_adaptation(activations: ArrayLike) -> float | None:
     1.0
     """
     h = finite(activations, "activations", (2,))
-    centred = h - h.mean(axis=0)
+    shares = row_shares(row_weights, len(h))
+    root = 1.0 if shares is None else np.sqrt(shares)[:, None]
+    centred = (h - row_mean(h.T, shares)) * root
     norms = np.sqrt((centred**2).sum(axis=0))
     # What is left of a constant by rounding is no variation.
-    vary = norms > 1e-10 * np.sqrt((h**2).sum(axis=0))
+    vary = norms > 1e-10 * np.sqrt(((h * root) ** 2).sum(axis=0))
     if vary.sum() < 2:
         return None
     unit = centred[:, vary] / norms[vary]
