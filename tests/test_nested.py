@@ -15,7 +15,7 @@ from tauten.errors import DataError, OptionError
 from tauten.journal import NAME
 from tauten.nested import FOLDER, _options, outer_splits
 from tauten.options import Options
-from tauten.searching import prepare
+from tauten.searching import Phase, prepare
 from test_cli import run
 from test_search_sides import visits  # noqa: F401 - a fixture
 
@@ -131,6 +131,29 @@ def test_a_cut_off_run_ends_as_if_never_cut(finished, tmp_path):
             (cut / FOLDER / "2" / NAME).write_bytes(b"".join(own[: len(own) // 2]) + own[len(own) // 2][:9])
         tauten.resume(cut)
         assert timeless(cut) == timeless(folder), name
+
+
+def test_the_main_result_is_safe_before_outer_searches_begin_and_nothing_is_written_twice(finished, tmp_path):
+    folder = finished[0].parent
+    begun, at = [], {}
+
+    def watch(event):
+        if isinstance(event, Phase) and event.name == "outer search" and not begun:
+            begun.append(event)
+            at.update({p.name: p.read_bytes() for p in out.iterdir() if p.is_file()})
+            at["times"] = {name: (out / name).stat().st_mtime_ns for name in ("recipe.toml", "model.safetensors")}
+
+    out = tmp_path / "run"
+    tauten.search(folder / "wine.csv", target="target", out=out, nested=FOLDS, watch=watch, **SMALL)
+    assert {"recipe.toml", "model.safetensors", "result.json"} <= at.keys()
+    assert "report.html" not in at, "drawn once, at the end"
+    first = json.loads(at["result.json"])
+    assert first["nested"] is None
+    last = json.loads((out / "result.json").read_text())
+    assert {k: v for k, v in last.items() if k != "nested"} == {k: v for k, v in first.items() if k != "nested"}
+    assert last["nested"]["folds"] == FOLDS
+    assert {name: (out / name).stat().st_mtime_ns for name in at["times"]} == at["times"]
+    assert "report.html" in {p.name for p in out.iterdir()}
 
 
 def test_what_is_journaled_is_what_a_search_without_a_folder_finds(finished, wine):

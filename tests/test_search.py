@@ -118,6 +118,18 @@ def test_a_resumed_run_ends_as_if_never_cut(finished, tmp_path):
         assert (cut / "model.safetensors").read_bytes() == (folder / "model.safetensors").read_bytes()
 
 
+def test_a_guess_that_was_told_is_told_again_by_a_resumed_run(tmp_path):
+    load_wine(as_frame=True).frame.rename(columns={"target": "kind"}).to_csv(tmp_path / "wine.csv", index=False)
+    result = tauten.search(tmp_path / "wine.csv", out=tmp_path / "whole", **{**SMALL, "trials": 3})
+    assert "no target column was named: took 'kind'" in result.evidence["warnings"]
+    lines = (tmp_path / "whole" / NAME).read_bytes().splitlines(keepends=True)
+    (tmp_path / "cut").mkdir()
+    (tmp_path / "cut" / NAME).write_bytes(b"".join(lines[: len(lines) // 2]))
+    tauten.resume(tmp_path / "cut")
+    whole, cut = (timeless((tmp_path / name / "result.json").read_text()) for name in ("whole", "cut"))
+    assert cut == whole
+
+
 def test_a_search_against_the_clock_is_told_again_from_its_journal(tmp_path):
     tauten.search("wine", out=tmp_path / "run", budget="3s", threads=1, setting={"epochs": 4, "width": 16})
     (tmp_path / "again").mkdir()

@@ -75,7 +75,7 @@ def search(
     source = str(X) if isinstance(X, str | Path) else None
     header = {
         "source": source,
-        "target": table.targets if y is None else None,
+        "target": target if target is None or isinstance(target, str) else list(target),
         "model": model if isinstance(model, str) else None,
         "own_model": model is not None,
         "own": own.names,
@@ -115,15 +115,15 @@ def resume(
 def _searched(
     prepared: Prepared, splits: Sequence[Split], journal: Recorder, folder: str | Path | None, watch: Watcher
 ) -> Result:
-    """The search's result, saved before outer searches begin and again after them: it doesn't depend on theirs."""
+    """The search's result, saved before outer searches begin, which add to its figures; the report is drawn once."""
     found = find(prepared, journal, watch)
     result = result_of(found)
     if folder is not None:
-        result.save(folder)
+        result.save_model(folder)
     if splits:
         result = result_of(found, nested(prepared, splits, found, journal, folder, watch))
-        if folder is not None:
-            result.save(folder)
+    if folder is not None:
+        result.save_report(folder)
     return result
 
 

@@ -5,7 +5,8 @@ import json
 import math
 import platform
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
@@ -64,18 +65,35 @@ class Result:
         )
 
     def save(self, folder: str | Path) -> None:
-        """Write recipe.toml, result.json, model.safetensors and report.html into a folder."""
-        from tauten.report import render
+        """Write recipe.toml, model.safetensors, result.json and report.html into a folder."""
+        self.save_model(folder)
+        self.save_report(folder)
 
-        path, figures, page = Path(folder), to_text(self.evidence), render(self.evidence)
-        try:
-            path.mkdir(parents=True, exist_ok=True)
+    def save_model(self, folder: str | Path) -> None:
+        """Write what goes into use, recipe.toml and model.safetensors, and the figures behind it, result.json."""
+        with _writing(Path(folder)) as path:
             self.recipe.save(path / "recipe.toml")
             self.model.save(path)
-            (path / "result.json").write_text(figures, encoding="utf-8")
+            (path / "result.json").write_text(to_text(self.evidence), encoding="utf-8")
+
+    def save_report(self, folder: str | Path) -> None:
+        """Write the figures, result.json, and the page that shows them, report.html."""
+        from tauten.report import render
+
+        page = render(self.evidence)
+        with _writing(Path(folder)) as path:
+            (path / "result.json").write_text(to_text(self.evidence), encoding="utf-8")
             (path / "report.html").write_text(page, encoding="utf-8")
-        except OSError as error:
-            raise RunError(f"can't write into {str(path)!r} ({error.strerror}); choose another --out.") from None
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[Path]:
+    """The folder, made where it is missing; RunError where it can't be written into."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        yield path
+    except OSError as error:
+        raise RunError(f"can't write into {str(path)!r} ({error.strerror}); choose another --out.") from None
 
 
 def to_text(evidence: Mapping[str, Any]) -> str:
