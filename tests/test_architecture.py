@@ -188,6 +188,15 @@ def test_import_is_silent_and_light():
     assert (done.stdout, done.stderr, done.returncode) == ("[]\n", "", 0)
 
 
+def test_help_waits_for_no_library_of_numbers():
+    heavy = {*HEAVY, "numpy", "scipy", "pyarrow"} - {"typer", "rich"}
+    shown = "tauten.cli.app(['search', '--help'], standalone_mode=False)"
+    code = f"import sys, tauten.cli; {shown}; print([m for m in {heavy!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "--budget" in done.stdout
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 def test_training_and_race_load_no_heavy_parts():
     heavy = [m for m in HEAVY if m != "torch"]
     code = (
