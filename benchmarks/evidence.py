@@ -61,8 +61,8 @@ Bengio 2003; Breiman et al. 1984).
 **Ablation** (`ablation`). Less each ingredient, and each alone, on the partitions of finals B, which selected
 nothing; intervals by Bonferroni, p by Holm (1979).
 
-**Holdout** (`holdout_agrees`). The interval of finals − holdout, Welch's t; a holdout of fewer than 50 rows
-contradicts nothing.
+**Holdout** (`holdout_agrees`). The interval of finals − holdout, Welch's t; a holdout of fewer than 50 rows,
+20 clusters or 10 rows of a class contradicts nothing.
 
 **Bias and variance** (`bias_variance`), **calibration** (`calibration`), **traits**: see their docstrings for
 formulas and sources.

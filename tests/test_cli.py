@@ -1,15 +1,19 @@
 """The command line as a person types it: what it prints, and what it refuses."""
 
+import html
+import io
 import json
 import re
 
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from tauten import cli
 from tauten.errors import UsageError
+from tauten.show import notes
 from tauten.technique import techniques
 
 SEARCH = ["search", "wine", "--trials", "3", "--epochs", "3", "--width", "8", "--depth", "1", "--threads", "1"]
@@ -53,6 +57,31 @@ def test_search_ends_with_a_summary_a_person_understands(tmp_path):
         assert word in text
 
 
+def test_a_metric_of_ones_choice_is_named_wherever_its_figures_stand(table, tmp_path):
+    small = ["--trials", "3", "--epochs", "2", "--threads", "1", "--techniques", "dropout", "--target", "kind"]
+    code, text = run(
+        "search", table, *small, "--metric", "auc", "--class-weight", "balanced", "--out", tmp_path / "run"
+    )
+    assert code == 0, text
+    race = re.search(r"best so far .* \(auc ([\d.]+)\)", text.replace("\n", " "))
+    figures = json.loads((tmp_path / "run" / "result.json").read_text())
+    losses = [t["score"] for t in figures["race"] if t["folds"] == figures["folds"]]
+    assert float(race[1]) == pytest.approx(1 - min(losses), abs=5e-4), "the area, not one minus it"
+    again = "--target kind --metric auc --class-weight balanced --recipe"
+    assert again in text
+    assert again in html.unescape((tmp_path / "run" / "report.html").read_text())
+    code, text = run("info", tmp_path / "run")
+    assert "class weight balanced" in text
+    assert text.count(figures["agreement"]["sentence"]) == 1
+
+
+def test_what_the_holdout_says_is_printed_once(tmp_path):
+    told = {"agreement": {"sentence": "The holdout disagrees."}, "warnings": ["The holdout disagrees.", "few rows"]}
+    console = Console(record=True, file=io.StringIO())
+    notes(console, told)
+    assert console.export_text() == "note: few rows\n"
+
+
 def test_train_and_compare_on_a_file(table, tmp_path):
     (tmp_path / "mine.toml").write_text("[setting]\nepochs = 3\nwidth = 8\n[techniques.dropout]\np = 0.3\n")
     common = ["--target", "kind", "--threads", "1"]
@@ -65,7 +94,8 @@ def test_train_and_compare_on_a_file(table, tmp_path):
     assert code == 0, text
     figures = json.loads((tmp_path / "c" / "comparison.json").read_text())
     assert figures["differences"][str(tmp_path / "mine.toml")].keys() >= {"mean", "low", "high", "p", "verdict"}
-    assert "over plain" in text
+    d = figures["differences"][str(tmp_path / "mine.toml")]
+    assert f"over plain: gain in log_loss {d['mean']:+.4f} ({d['low']:+.4f} to {d['high']:+.4f})" in text
 
 
 def test_techniques_are_listed_and_explained():

@@ -142,6 +142,7 @@ def test_the_command_explains_a_run_and_its_report_says_so(run):
     assert "What each ingredient costs" in page
     assert "training takes" in page
     assert "dropout.p" in done.output
+    assert f"{explained['trainings']} trainings an arm on fresh folds. Gains are in log loss" in done.output
     assert (run / "result.json").read_bytes() == before
 
 

@@ -84,6 +84,7 @@ def test_intervals_know_that_patients_repeat(visits):
     assert grouped["plain"]["finals"]["rmse"]["n_clusters"] == visits.patient.nunique() - _held_patients(visits)
     assert any("clusters" in note for note in grouped["warnings"]), "eight patients or so are too few"
     assert grouped["plain"]["holdout"]["rmse"]["low"] is None
+    assert "can neither confirm nor contradict" in grouped["agreement"]["sentence"]
     assert grouped["reading"] == {"drop": "day", "groups": "patient"}
     alone = tauten.search(visits, target="y", drop="patient,day", **SMALL).evidence
     assert alone["plain"]["finals"]["rmse"]["n_clusters"] is None

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from tauten.show import VERDICTS, arms, measured, procedure, time_spent
+from tauten.show import VERDICTS, arms, measured, notes, procedure, time_spent
 
 
 def about(console: Console, figures: Mapping[str, Any], folder: Path) -> None:
@@ -25,8 +25,7 @@ def about(console: Console, figures: Mapping[str, Any], folder: Path) -> None:
     console.print(arms(figures))
     console.print(Text(figures["agreement"]["sentence"]), soft_wrap=True)
     procedure(console, figures)
-    for warning in figures["warnings"]:
-        console.print(Text(f"note: {warning}", style="yellow"), soft_wrap=True)
+    notes(console, figures)
 
 
 def _lines(figures: Mapping[str, Any], folder: Path) -> dict[str, str]:
@@ -36,6 +35,7 @@ def _lines(figures: Mapping[str, Any], folder: Path) -> dict[str, str]:
     engine = "built-in network" if figures["network"] == "mlp" else "a module of your own"
     threads = "1 thread" if figures["threads"] == 1 else f"{figures['threads']} threads"
     said = "".join(f"; {name.replace('_', ' ')} {text}" for name, text in figures["reading"].items())
+    said += f"; class weight {figures['class_weight']}" if figures.get("class_weight") else ""
     return {
         "Data": f"{figures['source']}, target {figures['target']} ({kind}): {rows:,} rows of {figures['columns']} "
         f"columns, {figures['n_holdout']:,} of them held out; {figures['folds']} folds{said}",

@@ -47,12 +47,13 @@ def slots(builder: Builder) -> int:
 
 @dataclasses.dataclass(frozen=True)
 class Standing:
-    """How the race stands after a round."""
+    """How the race stands after a round; `best` is the figure of `metric` that people read."""
 
     training: int
     entered: int
     left: int
     finished: int
+    metric: str
     best: float
     best_recipe: tuple[str, ...]
     gradient_evaluations: int
@@ -282,7 +283,8 @@ class Racing:
             entered=len(self.trials),
             left=self._left,
             finished=self._finished,
-            best=best.score if best and best.score is not None else math.nan,
+            metric=self._metric.name,
+            best=self._metric.shown(best.score) if best and best.score is not None else math.nan,
             best_recipe=self.trials[best.trial].recipe.names if best else (),
             gradient_evaluations=self.gradient_evaluations,
         )

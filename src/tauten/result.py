@@ -142,6 +142,7 @@ def result_of(found: Found, nested: Nested | None = None) -> Result:
         "network": context["network"],
         "metric": main.name,
         "greater_is_better": main.greater_is_better,
+        "class_weight": found.options.class_weight,
         "verdict": found.verdict.to_json(),
         "recipe": recipe.to_dict()["techniques"],
         "setting": recipe.setting.to_dict(),

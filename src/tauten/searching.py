@@ -163,14 +163,14 @@ def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
     held_rows = [held_scores[name][main.name] for name in ("plain", "chosen")]
     apart, independent = _independent(opened)
     differences["holdout"] = compare(*held_rows, clusters=apart)
-    agreement = holdout_agrees(differences["plain"], differences["holdout"])
+    small = too_small(len(opened.y), held.smallest, independent)
+    agreement = holdout_agrees(differences["plain"], differences["holdout"], small)
     ratio = journal.once(
         "seconds ratio", lambda: float(np.median(seconds_ratios(builder, whole.source, chosen, plain)))
     )
     clock.begin("traits")
     changed = traits(models, held, main, scored if selection.folds > 1 else {}, options.seed)
     notes = [*table.warnings, *selection.warnings, *contest.notes]
-    small = too_small(len(opened.y), held.smallest, independent)
     notes += [f"held-out figures are point estimates, {small}"] if small else []
     notes += [] if agreement.agrees else [agreement.sentence]
     if options.budget and plan.name == "short":

@@ -19,6 +19,7 @@ from tauten.native.library import describe, library
 from tauten.options import parse_budget
 from tauten.racing import Standing
 from tauten.report.nested import nested as outer_searches
+from tauten.report.words import flags
 from tauten.searching import Phase, Tick
 from tauten.technique import technique, techniques
 
@@ -83,7 +84,7 @@ class Live:
         best = " + ".join(s.best_recipe) or "plain"
         return (
             f"          {s.entered} recipes entered, {s.left} raced out, {s.finished} trained to the end; "
-            f"best so far {best} ({s.best:.4g})"
+            f"best so far {best} ({s.metric} {s.best:.4g})"
         )
 
     def _line(self) -> Text:
@@ -116,15 +117,22 @@ def summary(console: Console, evidence: Mapping[str, Any], folder: Path, source:
         console.print()
         console.print(_ingredients(evidence))
         console.print(f"Training the recipe takes {evidence['train_seconds_ratio']:.2f} × the time of plain.")
-    for warning in evidence["warnings"]:
-        console.print(Text(f"note: {warning}", style="yellow"), soft_wrap=True)
+    notes(console, evidence)
     console.print(Text(f"\n{time_spent(evidence)}"), soft_wrap=True)
     said = partial(console.print, highlight=False, soft_wrap=True, markup=False)
     said(f"Report: {folder}/report.html   Recipe: {folder}/recipe.toml   Figures: {folder}/result.json")
     console.print("Next:", style="bold")
     said(f"  tauten predict {shlex.quote(str(folder))} FILE -o predictions.csv")
-    said(f"  tauten compare {shlex.quote(source)}{_flags(evidence)} --recipe {folder}/recipe.toml --recipe plain")
+    said(f"  tauten compare {shlex.quote(source)}{flags(evidence)} --recipe {folder}/recipe.toml --recipe plain")
     said(f'  in your own loop: tauten.Recipe.load("{folder}/recipe.toml").attach(model, …)')
+
+
+def notes(console: Console, figures: Mapping[str, Any]) -> None:
+    """What a person should know of these figures, less what is printed beside them."""
+    said = figures.get("agreement", {}).get("sentence")
+    for warning in figures["warnings"]:
+        if warning != said:
+            console.print(Text(f"note: {warning}", style="yellow"), soft_wrap=True)
 
 
 def procedure(console: Console, evidence: Mapping[str, Any]) -> None:
@@ -134,13 +142,6 @@ def procedure(console: Console, evidence: Mapping[str, Any]) -> None:
         console.print("\nWhat the procedure is worth:", style="bold")
         for line in lines:
             console.print(Text(f"  {line}"), soft_wrap=True)
-
-
-def _flags(evidence: Mapping[str, Any]) -> str:
-    """The flags by which the same data is read again, without a holdout."""
-    named = {"target": evidence["target"]} if Path(evidence["source"]).suffix else {}
-    said = {**named, **{name: text for name, text in evidence["reading"].items() if name != "holdout_file"}}
-    return "".join(f" --{name} {shlex.quote(text)}" for name, text in said.items())
 
 
 def time_spent(evidence: Mapping[str, Any]) -> str:
@@ -161,33 +162,30 @@ def measured(console: Console, figures: Mapping[str, Any]) -> None:
     """The end of `train` and `compare`: cross-validated figures, and paired differences."""
     main = figures["metric"]
     table = Table(
-        title=f"{figures['rows']} rows, {figures['replicates']} replicates of cross-validation, 95 % intervals"
+        title=f"{figures['rows']:,} rows, {figures['replicates']} replicates of cross-validation, 95 % intervals"
     )
-    table.add_column("recipe")
+    table.add_column("recipe", overflow="fold")
     names = list(next(iter(figures["recipes"].values()))["scores"])
     for name in names:
-        table.add_column(name, justify="right", style="bold" if name == main else "")
+        table.add_column(name.replace("_", " "), justify="right", style="bold" if name == main else "")
     table.add_column("epochs", justify="right")
     for label, own in figures["recipes"].items():
         table.add_row(label, *(_interval(own["scores"][n]) for n in names), str(own["epochs_trained"]))
     console.print(table)
     for label, d in figures["differences"].items():
-        console.print(
-            Text(
-                f"{label} over {d['over']}: {main} better by {_interval(d)}, one-sided p = {d['p']:.3g}: {d['verdict']}"
-            ),
-            soft_wrap=True,
-        )
-    for warning in figures["warnings"]:
-        console.print(Text(f"note: {warning}", style="yellow"), soft_wrap=True)
+        gain = f"gain in {main} {d['mean']:+.4f} ({d['low']:+.4f} to {d['high']:+.4f})"
+        said = f"{label} over {d['over']}: {gain}, positive is better, one-sided p = {d['p']:.3g}: {d['verdict']}"
+        console.print(Text(said), soft_wrap=True)
+    notes(console, figures)
 
 
 def predicted(console: Console, table: pd.DataFrame, out: Path, level: float | None) -> None:
     """The end of `predict`: how many of what."""
     own = table["prediction"]
-    if "low" in table:
+    if level is not None:
         half = (table["high"] - table["low"]).iloc[0] / 2
-        text = f"between {own.min():.4g} and {own.max():.4g}; a share of {level:g} of targets lies within ± {half:.4g}"
+        share = f"{100 * level:.4g} % of all targets lie within ± {half:.4g}"
+        text = f"between {own.min():.4g} and {own.max():.4g}; {share}"
     elif own.dtype.kind == "f":
         text = f"between {own.min():.4g} and {own.max():.4g}"
     else:
@@ -240,7 +238,8 @@ def arms(evidence: Mapping[str, Any]) -> Table:
     """Plain, usual and chosen: their figures on fresh folds and on the holdout."""
     main = evidence["metric"]
     second = next((m for m in ("accuracy", "mae") if m in evidence["plain"]["finals"] and m != main), None)
-    table = Table(title=f"{evidence['n_train']} rows for everything, {evidence['n_holdout']} held out; 95 % intervals")
+    rows = f"{evidence['n_train']:,} rows to search and prove, {evidence['n_holdout']:,} held out"
+    table = Table(title=f"{rows}; 95 % intervals")
     table.add_column("")
     shown = [main, *([second] if second else [])]
     for words in ("fresh folds", "held out"):

@@ -136,6 +136,15 @@ def test_a_row_of_weight_three_is_scored_as_three_such_rows():
     assert own.losses["Brier score"][0].variance.mean == pytest.approx(p.var(0, ddof=1).sum(-1).mean())
 
 
+def test_what_was_guessed_of_a_file_is_told(tmp_path):
+    load_wine(as_frame=True).frame.rename(columns={"target": "kind"}).to_csv(tmp_path / "wine.csv", index=False)
+    found = tauten.bias_variance(
+        tmp_path / "wine.csv", technique="dropout", values=[0.1], replicates=3, setting=SMALL, threads=1
+    )
+    assert "note: no target column was named: took 'kind'" in found.table()
+    assert found.to_json()["warnings"] == list(found.warnings)
+
+
 def test_a_row_of_weight_nought_teaches_nothing():
     """Half of the labels say the opposite: together they say nothing, without them all is plain."""
     x = np.random.default_rng(6).normal(size=(200, 2))
@@ -250,6 +259,7 @@ def test_the_command_prints_one_table_and_writes_where_asked(tmp_path):
     done = CliRunner().invoke(cli.app, [*asked, *small])
     assert done.exit_code == 0, done.output
     assert done.stdout.count("|---") == 4
+    assert "note:" not in done.stdout
     assert len([line for line in done.stdout.splitlines() if line.startswith("| 0")]) == 3
     figures = json.loads((tmp_path / "out" / "bias-variance.json").read_text())
     assert figures["losses"]["log loss"][0]["n_models"] == 3

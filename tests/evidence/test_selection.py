@@ -18,8 +18,8 @@ def test_a_simpler_candidate_within_one_standard_error_wins():
     scores = [BASE, BASE + NOISE + 0.0105, BASE + NOISE + 0.0107]
     choice = one_standard_error(scores, [4, 2, 0], test_train_ratio=1 / 4)
     assert (choice.index, choice.best, choice.within) == (1, 0, (0, 1))
-    assert choice.reasons[0] == "best mean; 4 technique(s)"
-    assert choice.reasons[1].endswith("2 technique(s); chosen")
+    assert choice.reasons[0] == "best mean; 4 techniques"
+    assert choice.reasons[1].endswith("2 techniques; chosen")
     assert choice.reasons[2].startswith("beyond one standard error of the best: behind by 0.0107")
 
 

@@ -95,6 +95,13 @@ def test_a_small_holdout_contradicts_nothing_and_says_so():
     assert found.agrees
     assert "neither confirm nor contradict" in found.sentence
     assert "too small" in found.sentence
+    rng = np.random.default_rng(1)
+    of_few = compare(rng.normal(9, 1, 90), np.zeros(90), clusters=np.arange(90) % 19)
+    assert "too small: 19 clusters" in holdout_agrees(difference(5.0), of_few).sentence
+    assert holdout_agrees(difference(5.0), of_few).agrees
+    rare = holdout_agrees(difference(5.0), difference(-5.0), "too small: 4 examples of the rarest class")
+    assert rare.agrees
+    assert "nor contradict finals B (too small: 4 examples of the rarest class)" in rare.sentence
 
 
 def test_two_differences_without_spread():

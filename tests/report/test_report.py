@@ -271,10 +271,12 @@ def test_text_from_outside_stays_text(hostile: Evidence, outside: str) -> None:
 
 
 def test_the_command_can_be_pasted(evidence: Evidence) -> None:
-    evidence["source"] = "my data; 'quoted' $(x).csv"
+    evidence["source"], evidence["reading"] = "my data; 'quoted' $(x).csv", {"groups": "my groups"}
+    evidence["metric"], evidence["class_weight"] = "balanced_accuracy", "balanced"
     code = next(c for c in re.findall(r"<code>(.*?)</code>", render(evidence), re.S) if "tauten compare" in c)
     assert shlex.split(html.unescape(code)) == [
-        "tauten", "compare", evidence["source"], "--recipe", "plain", "--recipe", "recipe.toml",
+        "tauten", "compare", evidence["source"], "--target", "target", "--groups", "my groups",
+        "--metric", "balanced_accuracy", "--class-weight", "balanced", "--recipe", "plain", "--recipe", "recipe.toml",
     ]  # fmt: skip
 
 

@@ -31,7 +31,7 @@ FEWEST = 3
 class BiasVariance:
     """Decompositions by loss ("squared error"; or "log loss" and "Brier score") of each value of one hyperparameter.
 
-    An entry is None where a training diverged.
+    An entry is None where a training diverged; `warnings` say what was guessed of the data.
     """
 
     strength: Strength
@@ -40,6 +40,7 @@ class BiasVariance:
     resampling: str
     rows_trained: int
     seed: int
+    warnings: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Every figure as plain values."""
@@ -50,6 +51,7 @@ class BiasVariance:
             "resampling": self.resampling,
             "rows_trained": self.rows_trained,
             "seed": self.seed,
+            "warnings": list(self.warnings),
             "losses": {
                 loss: [
                     {"value": value, **(found.to_json() if found else {"diverged": True})}
@@ -168,6 +170,7 @@ def bias_variance(
         scored.resampling,
         scored.rows_trained,
         seed,
+        scored.warnings,
     )
 
 

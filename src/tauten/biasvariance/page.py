@@ -33,7 +33,8 @@ def table(found: "BiasVariance") -> str:
             cells += [_cell(getattr(parts, key)) for key in names]
             cells += [f"{parts.noise:.4g}"] if parts.noise is not None else []
         lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join([*lines, "", *_reading(found, loss, first)])
+    notes = [f"note: {warning}" for warning in found.warnings]
+    return "\n".join([*lines, "", *_reading(found, loss, first), *notes])
 
 
 def _names(loss: str, first: Decomposition) -> dict[str, str]:

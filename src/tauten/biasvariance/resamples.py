@@ -37,7 +37,8 @@ class Scored:
     """Outputs (M, n, K) of each recipe: log-probabilities, or numbers in the target's unit; and what they should be.
 
     `targets` (n, K) are labels, as probabilities or numbers, or with `truth` their expectation; `noise` is the
-    variance of a regression label around it; `weights` (n,) say how much each row counts, None where all count alike.
+    variance of a regression label around it; `weights` (n,) say how much each row counts, None where all count alike;
+    `warnings` what was guessed of the data.
     """
 
     recipes: list[Recipe]
@@ -49,6 +50,7 @@ class Scored:
     resampling: str
     rows_trained: int
     weights: Floats | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -92,7 +94,7 @@ def halves(
     y = table.y[asked]
     targets = np.eye(len(table.classes))[y] if table.classes else np.asarray(y, dtype=np.float64).reshape(len(y), -1)
     weights, how = None if table.weights is None else table.weights[asked], "halves without replacement"
-    return Scored(chosen, outputs, targets, table.task, False, None, how, n // 2, weights)
+    return Scored(chosen, outputs, targets, table.task, False, None, how, n // 2, weights, table.warnings)
 
 
 def redrawn(

@@ -21,11 +21,20 @@ def explain(
     from tauten.api import load_builder
     from tauten.explaining import explain as measure
     from tauten.report.explanation import explanation
+    from tauten.report.words import Names
     from tauten.show import Live
 
     with Live(Console(stderr=True), None) as live:
         found = measure(run, replicates=replicates, model=load_builder(model), watch=live)
     console = Console()
+    metric = Names.of(found.metric).metric
+    console.print(
+        f"{found.trainings} trainings an arm on fresh folds. Gains are in {metric}, positive is better; 95 % intervals "
+        "hold for all techniques together, and for all values.",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
     for lines in explanation(found.to_json()).values():
         for line in lines:
             console.print(Text(line), soft_wrap=True)

@@ -191,7 +191,8 @@ def too_small(n: int, smallest_class: int | None = None, n_clusters: int | None 
     if smallest_class is not None and smallest_class < FEWEST_OF_A_CLASS:
         return f"too small: {smallest_class} examples of the rarest class, at least {FEWEST_OF_A_CLASS} are needed"
     if n_clusters is not None and n_clusters < FEWEST_CLUSTERS:
-        return f"too small: {n_clusters} clusters, at least {FEWEST_CLUSTERS} are needed"
+        said = "1 cluster" if n_clusters == 1 else f"{n_clusters} clusters"
+        return f"too small: {said}, at least {FEWEST_CLUSTERS} are needed"
     return ""
 
 

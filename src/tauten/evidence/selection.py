@@ -54,7 +54,7 @@ def one_standard_error(
             within.append(c)
         place = "best mean" if c == best else f"{'within' if inside else 'beyond'} one standard error of the best"
         numbers = "" if c == best else f": behind by {behind:.3g}, standard error {standard_error:.3g}"
-        reasons.append(f"{place}{numbers}; {techniques[c]} technique(s)")
+        reasons.append(f"{place}{numbers}; {techniques[c]} technique{'' if techniques[c] == 1 else 's'}")
     index = min(within, key=lambda c: (techniques[c], means[c]))
     reasons[index] += "; chosen"
     return Choice(index=index, best=best, within=tuple(within), reasons=tuple(reasons))

@@ -71,13 +71,13 @@ def verdict(difference_vs_plain: Difference, difference_vs_usual: Difference) ->
     return Verdict(plain, plain, usual, f"{against_plain}{delivered}; {against_usual}.")
 
 
-def holdout_agrees(finals: Difference, holdout: Difference) -> Agreement:
+def holdout_agrees(finals: Difference, holdout: Difference, small: str = "") -> Agreement:
     """Return whether the holdout contradicts finals B, both being improvements of the same two arms.
 
     They disagree when the interval of the residual, finals − holdout, leaves out 0: Welch's t on the two standard
     errors at the finals' level, taken as independent because finals and holdout share no example. If nothing is wrong
-    that happens by chance in 1 − level of all runs. A holdout of fewer than 50 examples contradicts nothing; the
-    sentence says that it is too small.
+    that happens by chance in 1 − level of all runs. A holdout too small for an interval contradicts nothing, and the
+    sentence says so: one of fewer than 50 examples or 20 clusters, or for the reason `small` of `too_small`.
 
     >>> from tauten.evidence import compare
     >>> same = compare([0.5, 0.6] * 30, [0.4, 0.3] * 30)
@@ -91,7 +91,7 @@ def holdout_agrees(finals: Difference, holdout: Difference) -> Agreement:
     if total > 0:
         df = 1 / sum((v / total) ** 2 / d for v, d in zip(variances, (finals.df, holdout.df), strict=True))
     half = half_width(total**0.5, df, finals.level)
-    small = too_small(holdout.n_examples)
+    small = small or too_small(holdout.n_examples, n_clusters=holdout.n_clusters)
     agrees = bool(small) or abs(residual) <= half
     if small:
         words = f"The holdout can neither confirm nor contradict finals B ({small})"
@@ -114,8 +114,10 @@ def _standing(difference: Difference) -> str:
 
 def _numbers(difference: Difference) -> str:
     note = f"; {difference.note}" if difference.note else ""
-    size = f"n = {difference.n_examples}" + (f" in {difference.n_clusters} clusters" if difference.n_clusters else "")
+    size = f"n = {difference.n_examples:,}"
+    size += f" in {difference.n_clusters:,} clusters" if difference.n_clusters else ""
+    repeats = f"{difference.n_seeds} repeat{'' if difference.n_seeds == 1 else 's'}"
     return (
         f"gain {difference.mean:+.3g}, {difference.level:.0%} interval {difference.low:+.3g} to {difference.high:+.3g}"
-        f", one-sided p = {difference.p:.2g}, {size}, {difference.n_seeds} repeat(s){note}"
+        f", one-sided p = {difference.p:.2g}, {size}, {repeats}{note}"
     )

@@ -17,6 +17,7 @@ from tauten.report.words import (
     METRICS,
     Json,
     Names,
+    flags,
     known,
     listed,
     number,
@@ -86,6 +87,7 @@ def _view(e: Json) -> dict[str, Any]:
         "warnings": [str(w) for w in e["warnings"]],
         "shown_warnings": SHOWN_WARNINGS,
         "source": shlex.quote(e["source"]),
+        "flags": flags(e),
         "figures": figures(e, names, small),
     }
 

@@ -1,8 +1,10 @@
 """Words and numbers of the report, as people write them."""
 
 import math
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeGuard
 
 Json = Mapping[str, Any]
@@ -102,6 +104,21 @@ def places_for(intervals: Iterable[Json]) -> int:
     ends = [(own["low"], own["high"]) for own in intervals]
     widths = [high - low for low, high in ends if known(low) and known(high) and high > low]
     return min(max(math.ceil(1.5 - math.log10(min(widths))), 0), 6) if widths else 3
+
+
+def flags(e: Json) -> str:
+    """The flags by which `tauten compare` reads and scores the data of result.json alike, its holdout aside.
+
+    A metric of a person's own has no name on the command line.
+    """
+    said = {"target": e["target"]} if Path(e["source"]).suffix else {}
+    said |= {name: text for name, text in e["reading"].items() if name != "holdout_file"}
+    usual = "rmse" if e["task"] == "regression" else "log_loss"
+    if e["metric"] != usual and (e["metric"] in METRICS or e["metric"].startswith("pinball:")):
+        said["metric"] = e["metric"]
+    if e.get("class_weight"):
+        said["class-weight"] = e["class_weight"]
+    return "".join(f" --{name} {shlex.quote(text)}" for name, text in said.items())
 
 
 def known(x: float | None) -> TypeGuard[float]:
