@@ -145,7 +145,7 @@ def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
         scored = {**scored, "chosen": scored["plain"]}
     rows, together = {name: scores.rows[main.name] for name, scores in scored.items()}, scored["plain"].clusters
     differences = {name: compare(rows[name], rows["chosen"], clusters=together) for name in ("plain", "usual")}
-    decided = verdict(differences["plain"], differences["usual"])
+    decided = verdict(differences["plain"], differences["usual"], main.name)
     pairs = _ingredients(chosen, plain, field)
     plan = corrected(None)
     clock.begin("ablation")

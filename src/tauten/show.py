@@ -164,13 +164,15 @@ def measured(console: Console, figures: Mapping[str, Any]) -> None:
     table = Table(
         title=f"{figures['rows']:,} rows, {figures['replicates']} replicates of cross-validation, 95 % intervals"
     )
-    table.add_column("recipe", overflow="fold")
-    names = list(next(iter(figures["recipes"].values()))["scores"])
-    for name in names:
-        table.add_column(name.replace("_", " "), justify="right", style="bold" if name == main else "")
-    table.add_column("epochs", justify="right")
-    for label, own in figures["recipes"].items():
-        table.add_row(label, *(_interval(own["scores"][n]) for n in names), str(own["epochs_trained"]))
+    table.add_column("")
+    for label in figures["recipes"]:
+        table.add_column(label, justify="right", overflow="fold")
+    recipes = list(figures["recipes"].values())
+    for name in recipes[0]["scores"]:
+        table.add_row(
+            name, *(_interval(own["scores"][name], "\n") for own in recipes), style="bold" if name == main else ""
+        )
+    table.add_row("epochs trained", *(str(own["epochs_trained"]) for own in recipes))
     console.print(table)
     for label, d in figures["differences"].items():
         gain = f"gain in {main} {d['mean']:+.4f} ({d['low']:+.4f} to {d['high']:+.4f})"
@@ -254,7 +256,8 @@ def arms(evidence: Mapping[str, Any]) -> Table:
 
 
 def _ingredients(evidence: Mapping[str, Any]) -> Table:
-    table = Table(title=f"Ingredients: what each gains in {evidence['metric']} (simultaneous 95 % intervals)")
+    title = f"Ingredients: what each gains in {evidence['metric']}, positive is better (simultaneous 95 % intervals)"
+    table = Table(title=title)
     for column in ("technique", "with it, against the recipe without", "alone, against plain"):
         table.add_column(column)
     values = evidence["chosen"]["techniques"]

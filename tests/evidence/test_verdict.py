@@ -65,6 +65,12 @@ def test_no_evidence_answers_plain_even_when_usual_is_beaten():
     assert "the answer is plain" in found.sentence
 
 
+def test_the_sentence_names_what_is_gained():
+    said = verdict(difference(5.0), difference(1.0), "auc").sentence
+    assert said.count("gain in auc +") == 2
+    assert "gain +5" in verdict(difference(5.0), difference(1.0)).sentence
+
+
 def test_identical_arms_are_no_evidence():
     same = compare(np.ones((60, 10)), np.ones((60, 10)))
     found = verdict(same, same)

@@ -141,7 +141,7 @@ def _refuse(column: "Column[Any]", read: "Column[Any]", what: str, expected: str
 
 def counted(count: int, noun: str) -> str:
     """The count with its noun: "1 row", "2 rows"."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    return f"{count} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def listed(names: Sequence[Any] | pd.Index) -> str:

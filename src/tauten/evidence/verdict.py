@@ -49,12 +49,13 @@ def grade(difference: Difference) -> Name:
     return "likely" if difference.p <= LIKELY else "no evidence"
 
 
-def verdict(difference_vs_plain: Difference, difference_vs_usual: Difference) -> Verdict:
+def verdict(difference_vs_plain: Difference, difference_vs_usual: Difference, metric: str = "") -> Verdict:
     """Return what finals B show, from the chosen recipe's improvements over plain and over usual.
 
     The promise is "never worse than plain beyond chance", so the headline `name` is the verdict against plain, and it
     alone decides whether the recipe or plain is delivered. Usual is what a person might do instead: the sentence says
     how the recipe stands against it, also when it is clearly worse. The two are two claims at 95 % each, not one.
+    `metric` is what the gains are in, for the sentence.
 
     >>> from tauten.evidence import compare
     >>> plain = [[0.50, 0.60, 0.55], [0.70, 0.65, 0.68]] * 30
@@ -63,8 +64,8 @@ def verdict(difference_vs_plain: Difference, difference_vs_usual: Difference) ->
     'proved'
     """
     plain, usual = grade(difference_vs_plain), grade(difference_vs_usual)
-    against_plain = f"{plain}: {_standing(difference_vs_plain)} than plain ({_numbers(difference_vs_plain)})"
-    against_usual = f"{_standing(difference_vs_usual)} than usual ({_numbers(difference_vs_usual)}; {usual})"
+    against_plain = f"{plain}: {_standing(difference_vs_plain)} than plain ({_numbers(difference_vs_plain, metric)})"
+    against_usual = f"{_standing(difference_vs_usual)} than usual ({_numbers(difference_vs_usual, metric)}; {usual})"
     if difference_vs_usual.low == difference_vs_usual.high == 0:
         against_usual = "the same as usual in every score"
     delivered = "; the answer is plain" if plain == "no evidence" else ""
@@ -112,12 +113,13 @@ def _standing(difference: Difference) -> str:
     return "not distinguishably better or worse"
 
 
-def _numbers(difference: Difference) -> str:
-    note = f"; {difference.note}" if difference.note else ""
-    size = f"n = {difference.n_examples:,}"
-    size += f" in {difference.n_clusters:,} clusters" if difference.n_clusters else ""
-    repeats = f"{difference.n_seeds} repeat{'' if difference.n_seeds == 1 else 's'}"
+def _numbers(difference: Difference, metric: str) -> str:
+    d = difference
+    gain = f"gain in {metric}" if metric else "gain"
+    size = f"n = {d.n_examples:,}" + (f" in {d.n_clusters:,} clusters" if d.n_clusters else "")
+    repeats = f"{d.n_seeds} repeat{'' if d.n_seeds == 1 else 's'}"
+    note = f"; {d.note}" if d.note else ""
     return (
-        f"gain {difference.mean:+.3g}, {difference.level:.0%} interval {difference.low:+.3g} to {difference.high:+.3g}"
-        f", one-sided p = {difference.p:.2g}, {size}, {repeats}{note}"
+        f"{gain} {d.mean:+.3g}, {d.level:.0%} interval {d.low:+.3g} to {d.high:+.3g}, one-sided p = {d.p:.2g}, {size}, "
+        f"{repeats}{note}"
     )
