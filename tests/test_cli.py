@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from tauten import cli
 from tauten.errors import UsageError
-from tauten.show import notes
+from tauten.show import arms, measured, notes
 from tauten.technique import techniques
 
 SEARCH = ["search", "wine", "--trials", "3", "--epochs", "3", "--width", "8", "--depth", "1", "--threads", "1"]
@@ -80,6 +80,23 @@ def test_what_the_holdout_says_is_printed_once(tmp_path):
     console = Console(record=True, file=io.StringIO())
     notes(console, told)
     assert console.export_text() == "note: few rows\n"
+
+
+def test_tables_fit_a_narrow_terminal():
+    figure = {"mean": 0.5, "low": 0.25, "high": 0.75}
+    scores = dict.fromkeys(("balanced_accuracy", "accuracy", "log_loss", "f1", "brier", "auc"), figure)
+    searched = {"metric": "balanced_accuracy", "greater_is_better": True, "n_train": 1000, "n_holdout": 200}
+    searched |= {arm: {"finals": scores, "holdout": scores} for arm in ("plain", "usual", "chosen")}
+    own = {"scores": scores, "epochs_trained": 9}
+    compared = {"metric": "auc", "rows": 1000, "replicates": 10, "warnings": [], "differences": {}}
+    compared["recipes"] = {"a/long/folder/recipe.toml": own, "plain": own, "usual": own}
+    for show in (lambda to: to.print(arms(searched)), lambda to: measured(to, compared)):
+        console = Console(record=True, file=io.StringIO(), width=80)
+        show(console)
+        text = console.export_text()
+        assert "…" not in text
+        assert "balanced" in text
+        assert "(0.2500 to" in text
 
 
 def test_train_and_compare_on_a_file(table, tmp_path):

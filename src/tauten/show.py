@@ -248,7 +248,8 @@ def arms(evidence: Mapping[str, Any]) -> Table:
         for name in shown:
             more = evidence["greater_is_better"] if name == main else METRICS[name].greater_is_better
             better = "higher" if more else "lower"
-            table.add_column(f"{name}, {words}\n({better} is better)", justify="right")
+            label = f"{name.replace('_', ' ')}, {words}"  # spaces let it wrap
+            table.add_column(f"{label}\n({better} is better)", justify="right")
     for arm in ("plain", "usual", "chosen"):
         cells = [_interval(evidence[arm][part][name], "\n") for part in ("finals", "holdout") for name in shown]
         table.add_row(Text(arm, style="bold" if arm == "chosen" else ""), *cells)
