@@ -84,10 +84,16 @@ def test_intervals_know_that_patients_repeat(visits):
     assert grouped["plain"]["finals"]["rmse"]["n_clusters"] == visits.patient.nunique() - _held_patients(visits)
     assert any("clusters" in note for note in grouped["warnings"]), "eight patients or so are too few"
     assert grouped["plain"]["holdout"]["rmse"]["low"] is None
-    assert "can neither confirm nor contradict" in grouped["agreement"]["sentence"]
     assert grouped["reading"] == {"drop": "day", "groups": "patient"}
     alone = tauten.search(visits, target="y", drop="patient,day", **SMALL).evidence
     assert alone["plain"]["finals"]["rmse"]["n_clusters"] is None
+
+
+def test_a_holdout_of_one_group_contradicts_nothing_however_many_rows_it_has(visits):
+    wards = visits.assign(ward=np.arange(240) // 60, y=visits.y + 3 * (np.arange(240) // 60))
+    told = tauten.search(wards, target="y", groups="ward", drop="day,patient", **SMALL).evidence
+    assert told["n_holdout"] == 60
+    assert "can neither confirm nor contradict finals B (too small: 1 cluster, " in told["agreement"]["sentence"]
 
 
 def _held_patients(visits):
