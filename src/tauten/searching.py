@@ -179,7 +179,8 @@ def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
             "certainty."
         )
     seconds = clock.finish()
-    overrun = contest.budget.overrun(seconds["total"])
+    # Of a budget that outer searches share, only the whole is what a person gave; they tell of that.
+    overrun = None if options.nested else contest.budget.overrun(seconds["total"])
     notes += [overrun] if overrun else []
     return Found(
         table, options, metrics, plan, chosen, arms[1], arms[2], choice, field, scored, held_scores, apart,
