@@ -172,7 +172,7 @@ def batch_norm(
     by_size = [_sized(size, data, {arm: done["size", arm, size] for arm in ARMS}) for size in sizes]
     losses = [{arm: own[arm].pop("losses") for arm in ARMS} for own in by_size]
     first, last = (own["plain"] - own["batch norm"] for own in (losses[0], losses[-1]))
-    largest = {arm: _largest({rate: done["rate", arm, rate] for rate in rates}, data) for arm in ARMS}
+    largest = {arm: largest_rates({rate: done["rate", arm, rate] for rate in rates}, data) for arm in ARMS}
     return {
         "data": data.note,
         "steps": steps,
@@ -183,7 +183,7 @@ def batch_norm(
             **{arm: over_seeds(found) for arm, found in largest.items()},
             "more": over_seeds(np.subtract(largest["batch norm"], largest["plain"])),
         },
-        "depths": [{"depth": depth, **{arm: _flowing(run, data, arm, depth) for arm in ARMS}} for depth in depths],
+        "depths": [{"depth": depth, **{arm: gradients_of(run, data, arm, depth) for arm in ARMS}} for depth in depths],
     }
 
 
@@ -202,14 +202,14 @@ def _sized(size: int, data: Images, done: Mapping[str, Sequence[Completed]]) -> 
             "gap": over_seeds(gaps[arm]),
             "losses": tested[arm]["log_loss"],
         }
-    found["batch norm"]["noise"] = over_seeds(_noise(size, data, done["batch norm"]))
+    found["batch norm"]["noise"] = over_seeds(noise_of(size, data, done["batch norm"]))
     found["less"] = {s: gain(tested["plain"][s], tested["batch norm"][s]) for s in SCORES} | {
         "gap": over_seeds(gaps["plain"] - gaps["batch norm"])
     }
     return found
 
 
-def _noise(size: int, data: Images, done: Sequence[Completed]) -> list[float]:
+def noise_of(size: int, data: Images, done: Sequence[Completed]) -> list[float]:
     """How much a training row's outputs depend on the other rows of its batch, one number a seed."""
     technique, n = BatchNorm(), len(data.train)
     net = MLP(data.inputs.shape[1], data.targets.shape[1], SIZED, [technique])
@@ -234,7 +234,7 @@ def _draws() -> Draws:
     return Draws(zero, zero, "batch-norm")
 
 
-def _largest(done: Mapping[float, Sequence[Completed]], data: Images) -> list[float]:
+def largest_rates(done: Mapping[float, Sequence[Completed]], data: Images) -> list[float]:
     """log₂ of the largest rate that trains, one a seed; the factor below the smallest where none does."""
     n = len(data.train)
     errors = {
@@ -245,7 +245,7 @@ def _largest(done: Mapping[float, Sequence[Completed]], data: Images) -> list[fl
     return [math.log2(max((r for r, own in errors.items() if own[seed] < TRAINS), default=lowest)) for seed in seeds]
 
 
-def _flowing(run: Run, data: Images, arm: str, depth: int) -> Figures:
+def gradients_of(run: Run, data: Images, arm: str, depth: int) -> Figures:
     """Norms of the gradient of each hidden layer's weights at the start, log₁₀, over seeds; nothing is trained."""
     techniques = ARMS[arm]
     setting = Recipe((), DEEP).with_setting(depth=depth).setting

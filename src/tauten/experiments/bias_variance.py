@@ -50,8 +50,9 @@ def tell(figures: Figures) -> Told:
         f"Known truth: {figures['rows']} inputs of 4 numbers, y = sin(2 x₁) + x₂ x₃ + noise of {figures['noise']:g}; "
         f"{DRAWS * figures['seeds']} draws of the labels, {JUDGED} other inputs judged, squared error, of which the "
         f"noise is {figures['noise'] ** 2:g}. Images, {figures['data']}: {figures['seeds']} partitions into halves, "
-        "each half predicts the other, log loss. Networks 2 × 128 units, AdamW at 0.003; start and batch order are part "
-        "of the variance. Parts sum to the error. Intervals of 95 % over draws or partitions, for these inputs; each for itself."
+        "each half predicts the other, log loss. Networks 2 × 128 units, AdamW at 0.003; start and batch order are "
+        "part of the variance. Parts sum to the error. Intervals of 95 % over draws or partitions, for these inputs; "
+        "each for itself."
     )
     return Told(head, rows, how, reading(figures), _plot(figures))
 
@@ -127,7 +128,12 @@ def bias_and_variance(
             setting = setting if epochs is None else {**setting, "epochs": epochs[name]}
             own: dict[str, Any] = {"technique": technique, "values": values, "setting": setting, "threads": run.threads}
             if name == TRUTH:
-                known: dict[str, Any] = {"truth": _truth, "noise": NOISE, "test": test, "replicates": DRAWS * run.seeds}
+                known: dict[str, Any] = {
+                    "truth": expected,
+                    "noise": NOISE,
+                    "test": test,
+                    "replicates": DRAWS * run.seeds,
+                }
                 measured = bias_variance(x, **known, **own)
             else:
                 measured = bias_variance(images, codes, replicates=run.seeds, **own)
@@ -140,10 +146,10 @@ def bias_and_variance(
     }
 
 
-def _truth(x: Floats) -> Floats:
+def expected(x: Floats) -> Floats:
     """E[y | x] (n,) for x (n, 4)."""
-    expected: Floats = np.sin(2 * x[:, 0]) + x[:, 1] * x[:, 2]
-    return expected
+    y: Floats = np.sin(2 * x[:, 0]) + x[:, 1] * x[:, 2]
+    return y
 
 
 def _figures(name: str, technique: str, measured: BiasVariance) -> Figures:

@@ -84,9 +84,9 @@ def reading(figures: Figures) -> str:
                     own["less"]["correlation"],
                     3,
                 ),
-                _sign("the log loss that one unit's loss adds", plain["one"], own["one"], own["less"]["one"], 5),
-                _sign("the log loss that half of them add", *_added("log_loss", plain, own), 3),
-                _sign("the error that they add", *_added("error", plain, own), 2, 100),
+                _sign("the log loss added by taking one unit away", plain["one"], own["one"], own["less"]["one"], 5),
+                _sign("the log loss added by taking half of them away", *_added("log_loss", plain, own), 3),
+                _sign("the error added by that", *_added("error", plain, own), 2, 100),
             )
             others.append(f"{arm} {', '.join(signs)}")
     return (
@@ -122,10 +122,10 @@ def co_adaptation(run: Run, *, width: int = WIDTH, epochs: int = EPOCHS, rows: t
     recipes = {arm: Recipe(techniques, setting) for arm, techniques in ARMS.items()}
     done = trained(run, "co-adaptation", recipes, [data.source], data.test, extract=True)
     x, y = data.inputs[data.test], data.targets[data.test]
-    measured = {arm: _measured(weights(own), x) for arm, own in done.items()}
-    without = {arm: _without(weights(own), x, y) for arm, own in done.items()}
+    measured = {arm: measured_of(weights(own), x) for arm, own in done.items()}
+    without = {arm: without_some(weights(own), x, y) for arm, own in done.items()}
     added = {arm: {s: own[HALF][s] - own[0][s] for s in SCORES} for arm, own in without.items()}
-    one = {arm: _one_away(weights(own), x, y) for arm, own in done.items()}
+    one = {arm: without_one(weights(own), x, y) for arm, own in done.items()}
     arms = {}
     for arm in ARMS:
         per_seed = {**measured[arm], "one": one[arm]}
@@ -142,7 +142,7 @@ def co_adaptation(run: Run, *, width: int = WIDTH, epochs: int = EPOCHS, rows: t
     return {"data": data.note, "epochs": epochs, "width": width, "removed": list(REMOVED), "arms": arms}
 
 
-def _measured(w: Tree, x: Tensor) -> dict[str, Floats]:
+def measured_of(w: Tree, x: Tensor) -> dict[str, Floats]:
     """One number a seed: mean absolute correlation of two units, and the share of units above 0 in a row."""
     h = layers_of(w, x)[0].numpy()
     correlation = []
@@ -153,7 +153,7 @@ def _measured(w: Tree, x: Tensor) -> dict[str, Floats]:
     return {"correlation": np.array(correlation), "active": (h > 0).mean((1, 2))}
 
 
-def _without(w: Tree, x: Tensor, y: Tensor) -> list[dict[str, Floats]]:
+def without_some(w: Tree, x: Tensor, y: Tensor) -> list[dict[str, Floats]]:
     """Scores (R, seeds) when a share of the units is taken away and the others make up for it, for each share."""
     width = w["out.weight"].shape[-2]
     random = np.random.default_rng(derive_seed("co-adaptation removal"))
@@ -170,7 +170,7 @@ def _without(w: Tree, x: Tensor, y: Tensor) -> list[dict[str, Floats]]:
     return found
 
 
-def _one_away(w: Tree, x: Tensor, y: Tensor) -> Floats:
+def without_one(w: Tree, x: Tensor, y: Tensor) -> Floats:
     """Log loss added by taking one unit away, mean over units (seeds,)."""
     h, out = layers_of(w, x)
     whole = scores(out, y)["log_loss"].mean(0)

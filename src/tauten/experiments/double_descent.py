@@ -135,7 +135,7 @@ def double_descent(
             float((out.argmax(-1) != source.targets[data.train].argmax(-1)).float().mean())
             for out, source in zip(train, sources, strict=True)
         ]
-    arms = {arm: _arm(arm, widths, chosen, tested, heart) for arm in ARMS}
+    arms = {arm: curve_of(arm, widths, chosen, tested, heart) for arm in ARMS}
     inputs, classes = data.inputs[0].numel(), data.targets.shape[1]
     for figures in arms.values():
         figures["parameters"] = figures["by_heart"] and (inputs + 1 + classes) * figures["by_heart"] + classes
@@ -145,7 +145,7 @@ def double_descent(
     }  # fmt: skip
 
 
-def _arm(
+def curve_of(
     arm: str,
     widths: Sequence[int],
     chosen: Mapping[tuple[str, int], float],

@@ -128,7 +128,7 @@ def dropout_ensemble(
     for net, (depth, width) in shapes.items():
         plain, w = (weights(done[net, arm]) for arm in ("plain", "dropout"))
         scaled = layers_of(w, x)[-1].log_softmax(-1)
-        averages = _enumerated(w, x, depth, width) if net in TINY else _drawn(w, x, masks)
+        averages = enumerated(w, x, depth, width) if net in TINY else drawn_masks(w, x, masks)
         networks[net] = [
             _row("plain training", 0, layers_of(plain, x)[-1].log_softmax(-1), y),
             _row(SCALING, 0, scaled, y),
@@ -137,7 +137,7 @@ def dropout_ensemble(
     return {"data": data.note, "epochs": epochs, "networks": networks}
 
 
-def _enumerated(w: Tree, x: Tensor, depth: int, width: int) -> list[tuple[str, int, Tensor]]:
+def enumerated(w: Tree, x: Tensor, depth: int, width: int) -> list[tuple[str, int, Tensor]]:
     """Both averages over every mask: log-probabilities (seeds, R, K)."""
     geometric, arithmetic = [], []
     every = torch.tensor(list(itertools.product((0.0, 1.0), repeat=depth * width)), dtype=torch.float64)
@@ -158,7 +158,7 @@ def _enumerated(w: Tree, x: Tensor, depth: int, width: int) -> list[tuple[str, i
     ]
 
 
-def _drawn(w: Tree, x: Tensor, masks: Sequence[int]) -> list[tuple[str, int, Tensor]]:
+def drawn_masks(w: Tree, x: Tensor, masks: Sequence[int]) -> list[tuple[str, int, Tensor]]:
     """The arithmetic mean over so many drawn masks, the first being part of the more."""
     random = torch.Generator().manual_seed(derive_seed("dropout-ensemble masks") % 2**63)
     shape = (DEPTH, len(w["out.bias"]), len(x), w["out.weight"].shape[-2])
