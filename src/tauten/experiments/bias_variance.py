@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from tauten.biasvariance import BiasVariance, bias_variance
 from tauten.experiments.claim import COLOURS, Figures, Run, Told, claim, line, shown
-from tauten.experiments.problem import digits, load_problem
+from tauten.experiments.members import images
 
 Floats = npt.NDArray[np.float64]
 STRENGTHS = {
@@ -25,7 +25,7 @@ SETTINGS = {
     TRUTH: {"epochs": 500, "width": 128, "depth": 2, "batch_size": 32, "learning_rate": 3e-3},
     IMAGES: {"epochs": 50, "width": 128, "depth": 2, "batch_size": 32, "learning_rate": 3e-3},
 }
-ROWS, JUDGED, NOISE = 60, 300, 0.5
+ROWS, JUDGED, NOISE, PICTURES = 60, 300, 0.5, 1_797
 PARTS = ("error", "bias", "variance")
 DRAWS = 4
 """Draws of the labels for each seed: a known truth is cheap, and little data varies much."""
@@ -49,10 +49,10 @@ def tell(figures: Figures) -> Told:
     how = (
         f"Known truth: {figures['rows']} inputs of 4 numbers, y = sin(2 x₁) + x₂ x₃ + noise of {figures['noise']:g}; "
         f"{DRAWS * figures['seeds']} draws of the labels, {JUDGED} other inputs judged, squared error, of which the "
-        f"noise is {figures['noise'] ** 2:g}. Images, {figures['data']}: {figures['seeds']} partitions into halves, "
-        "each half predicts the other, log loss. Networks 2 × 128 units, AdamW at 0.003; start and batch order are "
-        "part of the variance. Parts sum to the error. Intervals of 95 % over draws or partitions, for these inputs; "
-        "each for itself."
+        f"noise is {figures['noise'] ** 2:g}. Images, {figures['pictures']:,} of {figures['data']}: {figures['seeds']} "
+        "partitions into halves, each half predicts the other, log loss. Networks 2 × 128 units, AdamW at 0.003; start "
+        "and batch order are part of the variance. Parts sum to the error. Intervals of 95 % over draws or partitions, "
+        "for these inputs; each for itself."
     )
     return Told(head, rows, how, reading(figures), _plot(figures))
 
@@ -117,10 +117,10 @@ def bias_and_variance(
     run: Run, *, strengths: Mapping[str, Sequence[float]] = STRENGTHS, epochs: Mapping[str, int] | None = None
 ) -> Figures:
     """Bias and variance against the strength of dropout and of weight decay, on a known truth and on images."""
-    problem = digits() if run.data is None else load_problem(run.data, run.data, lambda _: None)
+    data = images(run.data, PICTURES, 0, 0)
     random = np.random.default_rng(0)
     x, test = random.uniform(-1.5, 1.5, (ROWS, 4)), random.uniform(-1.5, 1.5, (JUDGED, 4))
-    images, codes = problem.inputs.numpy(), problem.targets.argmax(1).numpy()
+    pictures, codes = (part[data.train.numpy()] for part in (data.inputs.numpy(), data.labels))
     found = []
     for technique, values in strengths.items():
         for name, setting in SETTINGS.items():
@@ -136,10 +136,11 @@ def bias_and_variance(
                 }
                 measured = bias_variance(x, **known, **own)
             else:
-                measured = bias_variance(images, codes, replicates=run.seeds, **own)
+                measured = bias_variance(pictures, codes, replicates=run.seeds, **own)
             found.append(_figures(name, technique.replace("_", " "), measured))
     return {
-        "data": problem.note.split(":")[0],
+        "data": data.note.split(";")[0],
+        "pictures": PICTURES,
         "rows": ROWS,
         "noise": NOISE,
         "decompositions": found,
