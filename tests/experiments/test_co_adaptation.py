@@ -79,4 +79,6 @@ def test_the_reading_follows_the_intervals(tmp_path: Any) -> None:
         for own in made["arms"].values():
             if "less" in own:
                 own["less"]["correlation"] = {"mean": (low + high) / 2, "low": low, "high": high}
+                own["less"]["active"] = own["less"]["correlation"]
         assert f"dropout 0.5 {verb} the correlation of two units" in reading(made)
+        assert ("active in fewer rows" in reading(made)) == (low > 0)

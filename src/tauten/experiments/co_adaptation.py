@@ -92,8 +92,21 @@ def reading(figures: Figures) -> str:
     return (
         f"Against plain: {'; '.join(others)}. That a network which was trained with units missing bears it better is "
         "what it was trained for; correlation is the sign that it was not trained for, and a penalty's arm shows which "
-        "of these signs come with any regularization. Correlations of activations are one meaning of co-adaptation; "
-        "the paper defines none."
+        f"of these signs come with any regularization. {_sparser(figures)}Correlations of activations are "
+        "one meaning of co-adaptation; the paper defines none."
+    )
+
+
+def _sparser(figures: Figures) -> str:
+    """The caution that correlation needs where units are active in fewer rows."""
+    arms = figures["arms"]
+    fewer = [arm for arm, own in arms.items() if arm != "plain" and sign_of(own["less"]["active"]) > 0]
+    shares = ", ".join(f"{arms[arm]['active']['mean']:.0%} with {arm}" for arm in fewer)
+    return (
+        f"Units are also active in fewer rows ({arms['plain']['active']['mean']:.0%} plain, {shares}), and units that "
+        "are rarely on together may correlate less for that alone. "
+        if fewer
+        else ""
     )
 
 
@@ -195,7 +208,7 @@ def _plot(figures: Figures) -> Figure:
         axes[2].errorbar([place], [found["mean"]], ends, fmt="o", color=colour, capsize=3)
     axes[0].set(title="test error, %", xlabel="hidden units taken away, %", ylim=(0, None))
     axes[1].set(title="log loss", xlabel="hidden units taken away, %", ylim=(0, None))
-    axes[2].set(title="mean absolute correlation of two units", ylim=(0, None))
+    axes[2].set(title="correlation of two units", ylim=(0, None))
     axes[2].set_xticks(range(len(figures["arms"])), list(figures["arms"]), rotation=20)
     axes[2].spines[["top", "right"]].set_visible(False)
     axes[0].legend(frameon=False, fontsize="small")

@@ -196,5 +196,6 @@ def _plot(figures: Figures) -> Figure:
                 line(axis, masks, [own[score]] * len(masks), factor, color=colour, label=own["kind"])
         axis.set(title=title, xlabel="masks")
         axis.set_xscale("log", base=2)
+        axis.set_xticks(masks, [str(count) for count in masks], fontsize=8)
     figure.axes[0].legend(frameon=False, fontsize="small")
     return figure
