@@ -49,5 +49,8 @@ def test_the_reading_follows_the_intervals(figures: dict[str, Any]) -> None:
     assert text.startswith(f"On {TRUTH}, from no dropout to 0.6, variance falls (2.000 to 0.000) and bias rises")
     assert "the error is lowest in between, at 0.3, lower than without (2.000 to 1.000)" in text
     assert "and there bias doesn't change beyond its intervals (to 0.150), variance falls (to 0.500)" in text
+    assert "though" not in text
+    strengths[1]["variance"] = spread(3)
+    assert "though variance rises to 3.000 on the way, at 0.3; the error" in reading(made)
     strengths[0]["error"] = spread(0.5)
     assert "the error is lowest at an end, at 0, not apart from without" in reading(made)

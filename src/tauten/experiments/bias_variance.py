@@ -92,10 +92,18 @@ def _clause(found: Figures) -> str:
     where = "in between" if inside else "at an end"
     at_best = ", ".join(f"{part} {_way(off[part], best[part])} (to {best[part]['mean']:.3f})" for part in PARTS[1:])
     return (
-        f"on {found['problem']}, from no {found['technique']} to {last['value']:g}, {' and '.join(ways)}; the error is "
-        f"lowest {where}, at {best['value']:g}, {error} without ({off['error']['mean']:.3f} to "
+        f"on {found['problem']}, from no {found['technique']} to {last['value']:g}, {' and '.join(ways)}"
+        f"{_between(found)}; the error is lowest {where}, at {best['value']:g}, {error} without ({off['error']['mean']:.3f} to "
         f"{best['error']['mean']:.3f}), and there {at_best}"
     )
+
+
+def _between(found: Figures) -> str:
+    """That variance does not go one way, where it is higher in between than at both ends."""
+    strengths = found["strengths"]
+    top = max(strengths, key=lambda parts: float(parts["variance"]["mean"]))
+    higher = all(_apart(end["variance"], top["variance"]) > 0 for end in (strengths[0], strengths[-1]))
+    return f", though variance rises to {top['variance']['mean']:.3f} on the way, at {top['value']:g}" if higher else ""
 
 
 def _apart(first: Mapping[str, float], second: Mapping[str, float]) -> int:
@@ -168,12 +176,12 @@ def _plot(figures: Figures) -> Figure:
     found = figures["decompositions"]
     figure = Figure(figsize=(9, 3.4 * ((len(found) + 1) // 2)), layout="constrained")
     for axis, own in zip(figure.subplots((len(found) + 1) // 2, 2, squeeze=False).flat, found, strict=False):
-        x = [parts["value"] for parts in own["strengths"]]
+        # Places of equal distance: strengths by factors and their 0 share no scale.
+        x = range(len(own["strengths"]))
         for colour, part in zip(COLOURS, PARTS, strict=False):
             label = "bias + noise" if part == "bias" and own["problem"] == IMAGES else part
             line(axis, x, [parts[part] for parts in own["strengths"]], color=colour, label=label)
         axis.set(title=f"{own['technique']} on {own['problem']}", xlabel="strength", ylabel=own["loss"], ylim=(0, None))
-        if own["technique"] == "weight decay":
-            axis.set_xscale("symlog", linthresh=0.03)
+        axis.set_xticks(x, [f"{parts['value']:g}" for parts in own["strengths"]])
         axis.legend(frameon=False, fontsize="small")
     return figure
