@@ -93,8 +93,8 @@ def _clause(found: Figures) -> str:
     at_best = ", ".join(f"{part} {_way(off[part], best[part])} (to {best[part]['mean']:.3f})" for part in PARTS[1:])
     return (
         f"on {found['problem']}, from no {found['technique']} to {last['value']:g}, {' and '.join(ways)}"
-        f"{_between(found)}; the error is lowest {where}, at {best['value']:g}, {error} without ({off['error']['mean']:.3f} to "
-        f"{best['error']['mean']:.3f}), and there {at_best}"
+        f"{_between(found)}; the error is lowest {where}, at {best['value']:g}, {error} without "
+        f"({off['error']['mean']:.3f} to {best['error']['mean']:.3f}), and there {at_best}"
     )
 
 
