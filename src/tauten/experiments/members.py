@@ -44,9 +44,9 @@ class Images:
         """What a member trains on."""
         return Source(self.inputs, self.targets, self.train, "classification")
 
-    def mislabelled(self, share: float) -> Source:
-        """The same with a share of the training rows taken for another class, drawn once; all other rows are right."""
-        random, classes = np.random.default_rng(1), self.targets.shape[1]
+    def mislabelled(self, share: float, seed: int = 1) -> Source:
+        """The same with a share of the training rows taken for another class, once a seed; all others are right."""
+        random, classes = np.random.default_rng(seed), self.targets.shape[1]
         wrong = self.train[torch.from_numpy(random.permutation(len(self.train))[: round(share * len(self.train))])]
         shift = torch.from_numpy(random.integers(1, classes, len(wrong)))
         targets = self.targets.clone()
