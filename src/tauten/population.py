@@ -25,6 +25,7 @@ from tauten.member import Delivered, Group, Member, RowLosses, Source
 from tauten.nets.base import Net
 from tauten.nets.mlp import MLP
 from tauten.nets.module import ModuleNet
+from tauten.partners import data_of, misfit
 from tauten.recipe import Recipe
 from tauten.tensors import one_thread
 
@@ -68,9 +69,10 @@ class Builder:
                 "and a processor with AVX512-BF16; take fp32."
             )
         self.precision = ("bf16" if able_bf16 else "fp32") if precision == "auto" else precision
-        self._native = native and source.inputs.ndim == 2
+        self._native = native
         self._source, self._outputs = source, source.targets.shape[1]
         self._sizes: dict[Group, int] = {}
+        self.data = data_of(source.inputs.shape[1:])
         self.module = ModuleNet(module, source.inputs[:2]) if module else None
         if self.module and self.module.outputs != self._outputs:
             raise OptionError(
@@ -79,7 +81,10 @@ class Builder:
             )
 
     def check(self, recipe: Recipe) -> None:
-        """RecipeError where the recipe can't act on this network."""
+        """RecipeError where the recipe can't act on this network or on this data."""
+        for t in recipe.techniques:
+            if why := misfit(type(t), self._source.task, self.data):
+                raise RecipeError(f"{t.name} {why}; leave it out of the recipe.")
         if self.module:
             for t in recipe.techniques:
                 if t.structural():
