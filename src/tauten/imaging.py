@@ -7,6 +7,8 @@ An affine map (M?, B, 2, 3) says where each place of the new image lies in the o
 centre, right and down: (x, y) ← (xx·x + xy·y + dx, yx·x + yy·y + dy).
 """
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -15,7 +17,7 @@ from tauten.draws import Draws
 from tauten.tensors import lead
 
 RGB = 0.299, 0.587, 0.114
-"""Weights of luminance (ITU-R BT.601), as in torchvision."""
+"""Weights of luminance (ITU-R BT.601), as in torchvision: what is left of three channels without colours."""
 
 
 def uniform(r: Draws, x: Tensor, count: int = 1) -> tuple[Tensor, ...]:
@@ -56,13 +58,11 @@ def resample(x: Tensor, maps: Tensor) -> Tensor:
     """
     height, width = x.shape[-2:]
     across, down = (torch.arange(n, dtype=x.dtype, device=x.device) - (n - 1) / 2 for n in (width, height))
-    # In the units of grid_sample, −1 to 1 from edge to edge. Not by affine_grid, whose product's bits may depend on
-    # the number of images.
+    # In the units of grid_sample, −1 to 1 from edge to edge. Not by affine_grid: its product's bits may depend on the
+    # number of images, and sums of pairs as complex numbers are many times faster.
     scale = torch.tensor([2 / width, 2 / height], dtype=x.dtype, device=x.device)
-    xs, ys, by = (column * scale for column in maps.unbind(-1))
-    places = (xs[..., None, None, :] * across[:, None] + by[..., None, None, :]) + ys[..., None, None, :] * down[
-        :, None, None
-    ]
+    xs, ys, by = (torch.view_as_complex(column * scale).unsqueeze(-1) for column in maps.unbind(-1))
+    places = torch.view_as_real((ys * down + by).unsqueeze(-1) + (xs * across).unsqueeze(-2))
     flat, grid = x.reshape(-1, *x.shape[-3:]), places.reshape(-1, height, width, 2)
     moved = F.grid_sample(flat, grid, mode="bilinear", padding_mode="border", align_corners=False)
     still = (maps == affine(x)).flatten(-2).all(-1)
@@ -74,24 +74,24 @@ def select(on: Tensor, a: Tensor, b: Tensor) -> Tensor:
     return torch.where(on[..., None, None, None], a, b)
 
 
-def blend(towards: Tensor, x: Tensor, share: Tensor) -> Tensor:
-    """x at share 1, `towards` at 0, beyond x above 1; share (M?, B)."""
-    return torch.lerp(towards.expand_as(x), x, lead(share, x))
+def recolour(x: Tensor, brightness: Tensor, contrast: Tensor, saturation: Tensor, hue: Tensor) -> Tensor:
+    """Every image's contrast, then brightness, then saturation, then hue changed; all values (M?, B).
 
-
-def mean_of(x: Tensor) -> Tensor:
-    """The mean of each image's channels (M?, B, C, 1, 1)."""
-    return x.mean((-2, -1), keepdim=True)
-
-
-def grey(x: Tensor) -> Tensor:
-    """What is left without colours (M?, B, 1, H, W): luminance of three channels, the mean of other numbers."""
-    channels = torch.split(x, 1, -3)
-    weights = RGB if len(channels) == 3 else (1 / len(channels),) * len(channels)
-    total = channels[0] * weights[0]
-    for channel, weight in zip(channels[1:], weights[1:], strict=True):
-        total = total + channel * weight
-    return total
+    `contrast` multiplies the distance from each channel's own mean, `brightness` is added. On three channels only,
+    `saturation` multiplies the distance from grey, and `hue` is an angle by which colours turn about the axis of greys.
+    """
+    offset = (1 - contrast[..., None]) * x.mean((-2, -1)) + brightness[..., None]
+    if x.shape[-3] != 3:
+        return torch.addcmul(offset[..., None, None], x, lead(contrast, x))
+    # R turns and leaves greys as they are, so R (s I + (1 − s) 1 wᵀ) = s R + (1 − s) 1 wᵀ.
+    cos, sin, share = (v[..., None, None] for v in (hue.cos(), hue.sin(), saturation))
+    one, cross = torch.eye(3, dtype=x.dtype, device=x.device), x.new_tensor([[0, -1, 1], [1, 0, -1], [-1, 1, 0]])
+    turn = cos * one + (1 - cos) / 3 + sin / math.sqrt(3) * cross
+    matrix = share * turn + (1 - share) * x.new_tensor(RGB)
+    new = (matrix * offset[..., None, :]).sum(-1)[..., None, None]
+    for column, channel in zip((contrast[..., None, None] * matrix).unbind(-1), x.unbind(-3), strict=True):
+        new = torch.addcmul(new, column[..., None, None], channel.unsqueeze(-3))
+    return new
 
 
 def smooth(x: Tensor, weights: Tensor) -> Tensor:
@@ -99,16 +99,11 @@ def smooth(x: Tensor, weights: Tensor) -> Tensor:
 
     Outside, an image goes on as its border does.
     """
-    reach = weights.shape[-1] - 1
-    h = x.reshape(-1, *x.shape[-3:])
-    kernel = [weight.reshape(-1, 1, 1, 1) for weight in weights.unbind(-1)]
-    for axis in (-2, -1):
-        size, room = h.shape[axis], (0, 0, reach, reach) if axis == -2 else (reach, reach, 0, 0)
-        wide = F.pad(h, room, mode="replicate")
-        h = h * kernel[0]
-        for k in range(1, reach + 1):
-            h = h + kernel[k] * (wide.narrow(axis, reach - k, size) + wide.narrow(axis, reach + k, size))
-    return h.reshape(x.shape)
+    reach, planes = weights.shape[-1] - 1, x.shape[:-2].numel()
+    kernel = torch.cat((weights.flip(-1)[..., :-1], weights), -1).unsqueeze(-2)
+    kernel = kernel.expand(*x.shape[:-2], kernel.shape[-1]).reshape(planes, 1, -1, 1)
+    wide = F.pad(x.reshape(1, planes, *x.shape[-2:]), (reach,) * 4, mode="replicate")
+    return F.conv2d(F.conv2d(wide, kernel, groups=planes), kernel.mT, groups=planes).reshape(x.shape)
 
 
 def box(x: Tensor, down: Tensor, across: Tensor, height: Tensor, width: Tensor) -> Tensor:

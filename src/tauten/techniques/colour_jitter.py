@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from tauten.imaging import blend, grey, mean_of, signed
+from tauten.imaging import recolour, signed
 from tauten.technique import Draws, Technique, hyperparameter
 from tauten.tensors import lead, pick
 
@@ -16,7 +16,7 @@ class ColourJitter(
     paper="Krizhevsky, Sutskever & Hinton 2012, NeurIPS; torchvision's ColorJitter; hue as a rotation about the axis "
     "of greys: Karras et al. 2020, arXiv:2006.06676",
     card="0.2 to 0.4 each and hue up to 0.1 for photographs; less where colour tells the class. Images of one channel "
-    "have brightness and contrast only. Costs about ten passes over the images.",
+    "have brightness and contrast only. Costs a pass or two over the images.",
     after=("flip",),
     data=("images",),
 ):
@@ -35,16 +35,12 @@ class ColourJitter(
 
     def batch(self, x: Tensor, y: Tensor, r: Draws) -> tuple[Tensor, Tensor]:
         b, c, s, h = signed(r, x, 4)
-        new = blend(mean_of(x), x, 1 + lead(self.contrast, c) * c) + lead(lead(self.brightness, b) * b, x)
-        on = (torch.as_tensor(self.brightness) > 0) | (torch.as_tensor(self.contrast) > 0)
-        if x.shape[-3] == 3:
-            new = _turned(blend(grey(new), new, 1 + lead(self.saturation, s) * s), lead(self.hue, h) * h)
-            on = on | (torch.as_tensor(self.saturation) > 0) | (torch.as_tensor(self.hue) > 0)
-        return pick(on, new, x), y
-
-
-def _turned(x: Tensor, share: Tensor) -> Tensor:
-    """Colours turned about the axis of greys (Rodrigues' formula); share of the circle (M?, B)."""
-    angle = 2 * math.pi * share
-    sideways = (x.roll(1, -3) - x.roll(-1, -3)) * lead(angle.sin() / math.sqrt(3), x)
-    return blend(x.mean(-3, keepdim=True), x, angle.cos()) + sideways
+        new = recolour(
+            x,
+            lead(self.brightness, b) * b,
+            1 + lead(self.contrast, c) * c,
+            1 + lead(self.saturation, s) * s,
+            2 * math.pi * lead(self.hue, h) * h,
+        )
+        amounts = (self.brightness, self.contrast, self.saturation, self.hue)
+        return pick(torch.stack([torch.as_tensor(a) for a in amounts]).amax(0) > 0, new, x), y
