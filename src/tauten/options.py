@@ -116,8 +116,8 @@ class Options:
             return tuple(able.values())
         for name in self.techniques:
             if name not in able:
-                why = misfit(technique(name), task, data) or "is structural"
-                raise OptionError(f"technique {name!r} {why} and can't be used here; leave it out of --techniques.")
+                why = misfit(technique(name), task, data) or "is structural and can't be put into a module"
+                raise OptionError(f"technique {name!r} {why}; leave it out of --techniques.")
         return tuple(able[name] for name in dict.fromkeys(self.techniques))
 
     def reading(self) -> dict[str, str]:

@@ -22,7 +22,8 @@ class Blur(
 ):
     """Convolve every image with a gaussian of its own standard deviation, uniform from 0 to `sigma` pixels.
 
-    The kernel covers 4 pixels on each side and sums to 1; outside, an image goes on as its border does.
+    The kernel covers 4 pixels on each side and sums to 1; outside, an image goes on as its border does. Below about a
+    fifth of a pixel the neighbours' weights vanish, and the image stays as it is.
     """
 
     sigma: float = hyperparameter(

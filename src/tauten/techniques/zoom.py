@@ -1,4 +1,4 @@
-"""Scale of images."""
+"""Zoom of images."""
 
 from torch import Tensor
 
@@ -7,9 +7,9 @@ from tauten.technique import Draws, Technique, hyperparameter
 from tauten.tensors import lead
 
 
-class Scale(
+class Zoom(
     Technique,
-    name="scale",
+    name="zoom",
     paper="Simard, Steinkraus & Platt 2003, ICDAR (affine distortions of training images)",
     card="0.1 to 0.3. Needs objects whose size says nothing of their class. All affine techniques of a recipe "
     "together cost one resampling.",
