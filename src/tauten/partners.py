@@ -17,6 +17,13 @@ def check_partners(chosen: Iterable[Technique]) -> None:
             raise RecipeError(f"{one.name} can't be combined with {both[0]}; remove one of the two.")
 
 
+def check_fit(chosen: Iterable[Technique], task: str, data: str) -> None:
+    """RecipeError where a technique makes no sense for this task or this kind of data."""
+    for t in chosen:
+        if why := misfit(type(t), task, data):
+            raise RecipeError(f"{t.name} {why}; leave it out of the recipe.")
+
+
 def data_of(shape: Sequence[int]) -> str:
     """The kind of data whose rows have this shape: three axes (channels, height, width) are images, all else tables.
 
