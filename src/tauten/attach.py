@@ -27,6 +27,7 @@ from tauten.nets.base import Pass
 from tauten.nets.graft import Grafted, as_targets, bind, check_module, check_technique
 from tauten.nets.module import Places
 from tauten.optim import BETA2, EPSILON
+from tauten.partners import misfit
 from tauten.recipe import Recipe
 from tauten.technique import TASKS, Technique, in_order
 from tauten.tensors import Tree
@@ -80,7 +81,7 @@ def attach(
     check_module(model)
     for t in recipe.techniques:
         if task not in t.tasks:
-            raise RecipeError(f"{t.name} is for {t.tasks[0]} and this is {task}; take recipe.without({t.name!r}).")
+            raise RecipeError(f"{t.name} {misfit(type(t), task, t.data[0])}; take recipe.without({t.name!r}).")
         if not t.is_off:
             check_technique(t, model, targets)
     known = None if targets is None else as_targets(targets, task, classes, "targets")

@@ -164,4 +164,4 @@ class Model:
         if self.build is not None:
             return ModuleNet(self.build, x[:2])
         structure = [t for t in self.recipe.techniques if t.structural()]
-        return MLP(x.shape[1], len(self.classes) or len(self.targets), self.recipe.setting, structure)
+        return MLP(x.shape[1:].numel(), len(self.classes) or len(self.targets), self.recipe.setting, structure)

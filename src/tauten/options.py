@@ -8,6 +8,7 @@ from typing import Any, Self
 from tauten.cores import free_cores
 from tauten.declare import Value, suggest
 from tauten.errors import OptionError
+from tauten.partners import misfit
 from tauten.setting import Setting
 from tauten.technique import Technique, technique, techniques
 
@@ -107,19 +108,16 @@ class Options:
         asked = self.grid.get("setting.numeric", (ways.default,) if own_module or self.grid else ways.options)
         return tuple(map(str, (self.setting["numeric"],) if "numeric" in self.setting else asked))
 
-    def kinds(self, task: str, structural: bool) -> tuple[type[Technique], ...]:
-        """The techniques to search over: those asked for, or all that suit the task and the network."""
-        able = {k: t for k, t in techniques().items() if task in t.tasks and (structural or not t.structural())}
+    def kinds(self, task: str, structural: bool, data: str = "tables") -> tuple[type[Technique], ...]:
+        """The techniques to search over: those asked for, or all that suit the task, the network and the data."""
+        suited = {k: t for k, t in techniques().items() if not misfit(t, task, data)}
+        able = {k: t for k, t in suited.items() if structural or not t.structural()}
         if self.techniques is None:
             return tuple(able.values())
         for name in self.techniques:
             if name not in able:
-                why = (
-                    f"is for {' and '.join(technique(name).tasks)}"
-                    if task not in technique(name).tasks
-                    else "is structural"
-                )
-                raise OptionError(f"technique {name!r} {why} and can't be used here; leave it out of --techniques.")
+                why = misfit(technique(name), task, data) or "is structural and can't be put into a module"
+                raise OptionError(f"technique {name!r} {why}; leave it out of --techniques.")
         return tuple(able[name] for name in dict.fromkeys(self.techniques))
 
     def reading(self) -> dict[str, str]:

@@ -25,6 +25,7 @@ from tauten.member import Delivered, Group, Member, RowLosses, Source
 from tauten.nets.base import Net
 from tauten.nets.mlp import MLP
 from tauten.nets.module import ModuleNet
+from tauten.partners import check_fit, data_of
 from tauten.recipe import Recipe
 from tauten.tensors import one_thread
 
@@ -60,17 +61,17 @@ class Builder:
         native: bool = True,
         precision: str = "fp32",
     ) -> None:
-        native = native and module is None and source.loss is None
-        able_bf16 = native and bf16()
+        self._native = native and module is None and source.loss is None
+        able_bf16 = self._native and bf16()
         if precision == "bf16" and not able_bf16:
             raise OptionError(
                 f"precision is {precision!r}, which needs a built-in network with a built-in loss, the native engine "
                 "and a processor with AVX512-BF16; take fp32."
             )
         self.precision = ("bf16" if able_bf16 else "fp32") if precision == "auto" else precision
-        self._native = native and source.inputs.ndim == 2
         self._source, self._outputs = source, source.targets.shape[1]
         self._sizes: dict[Group, int] = {}
+        self.data = data_of(source.inputs.shape[1:])
         self.module = ModuleNet(module, source.inputs[:2]) if module else None
         if self.module and self.module.outputs != self._outputs:
             raise OptionError(
@@ -79,19 +80,18 @@ class Builder:
             )
 
     def check(self, recipe: Recipe) -> None:
-        """RecipeError where the recipe can't act on this network."""
-        if self.module:
-            for t in recipe.techniques:
-                if t.structural():
-                    raise RecipeError(f"{t.name} can't be grafted onto a module; put it into the module itself.")
+        """RecipeError where the recipe can't act on this network or on this data."""
+        check_fit(recipe.techniques, self._source.task, self.data)
+        for t in recipe.techniques:
+            if self.module and t.structural():
+                raise RecipeError(f"{t.name} can't be grafted onto a module; put it into the module itself.")
 
     def net(self, recipe: Recipe) -> Net:
         """A network for one engine."""
         if self.module:
             return self.module.fresh()
         structure = [t for t in recipe.techniques if t.structural()]
-        inputs = self._source.seen(recipe.setting).shape[1:].numel()
-        return MLP(inputs, self._outputs, recipe.setting, structure)
+        return MLP(self._source.seen(recipe.setting).shape[1:].numel(), self._outputs, recipe.setting, structure)
 
     def size(self, recipe: Recipe) -> int:
         """Weights of its network, padding included: what a gradient evaluation costs goes by them."""

@@ -10,8 +10,9 @@ from typing import Any, Self
 
 from tauten.declare import Value, suggest
 from tauten.errors import RecipeError
+from tauten.partners import check_partners
 from tauten.setting import Setting
-from tauten.technique import Technique, check_partners, technique
+from tauten.technique import Technique, technique
 
 SECTIONS = ("setting", "techniques", "context")
 HEADER = "# A Tauten recipe; edit by hand as you like. `tauten techniques NAME` explains each value and its bounds.\n"

@@ -21,7 +21,7 @@ from tauten.racing import Standing
 from tauten.report.nested import nested as outer_searches
 from tauten.report.words import flags
 from tauten.searching import Phase, Tick
-from tauten.technique import technique, techniques
+from tauten.technique import DATA, TASKS, Technique, technique, techniques
 
 PHASES = {
     "speed": "measuring this machine's speed",
@@ -217,6 +217,8 @@ def card(console: Console, name: str) -> None:
         console.print(Text(f"  {key} = {spec.default}   {spec.doc}; {spec.describe()}"), soft_wrap=True)
     console.print()
     console.print(Text(kind.card), soft_wrap=True)
+    if _only(kind):
+        console.print(_only(kind))
     if kind.excludes:
         console.print(f"Not together with: {', '.join(kind.excludes)}")
 
@@ -231,9 +233,16 @@ def markdown() -> str:
     for name, kind in techniques().items():
         about = " ".join((kind.__doc__ or "").split())
         lines += ["", f"## {name}", "", about, "", f"*Source:* {kind.paper}.", "", kind.card, ""]
+        lines += [_only(kind), ""] if _only(kind) else []
         lines += ["| value | card | meaning | bounds |", "|---|---|---|---|"]
         lines += [f"| `{k}` | {spec.default} | {spec.doc} | {spec.describe()} |" for k, spec in kind.specs().items()]
     return "\n".join(lines) + "\n"
+
+
+def _only(kind: type[Technique]) -> str:
+    """Tasks and kinds of data, of a technique that is not for all."""
+    some = [own for own, every in ((kind.tasks, TASKS), (kind.data, DATA)) if own != every]
+    return f"For {' and for '.join(' and '.join(own) for own in some)} only." if some else ""
 
 
 def arms(evidence: Mapping[str, Any]) -> Table:

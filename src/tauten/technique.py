@@ -2,7 +2,8 @@
 
 One training step, and where a technique may act (a hook that a technique does not define costs nothing):
 
-    x, y  = batch(x, y, r)                    data       noise, mixup, soft labels
+    maps  = warp(x, r)                        data       images: an affine map each; all are made in one resampling
+    x, y  = batch(x, y, r)                    data       noise, colours, mixup, soft labels
     h, b  = normalize(h, own, buffers, train) structure  between a linear map and its activation; may own parameters
     h     = activation(h, r)                  model      after an activation, in training
     h     = inference(h)                      model      after an activation, in evaluation; draws nothing
@@ -36,11 +37,12 @@ from tauten.hooks import Here, Stop
 from tauten.tensors import Tree
 
 TASKS = ("classification", "multilabel", "regression")
+DATA = ("tables", "images")
 Kernel = Mapping[str, float | str | tuple[float, ...]]
 """Fields of the native engine's plan; see `Technique.kernel`."""
 _REGISTRY: dict[str, type["Technique"]] = {}
 HOOKS = (
-    "batch", "normalize", "activation", "inference", "loss", "ascend",
+    "warp", "batch", "normalize", "activation", "inference", "loss", "ascend",
     "gradient", "weights", "init", "update", "deliver", "stop",
 )  # fmt: skip
 
@@ -50,9 +52,9 @@ class Technique(Declared):
     """One way to regularize. Subclass it with a name, declare its numbers, write its hooks; that is all.
 
     Class keywords: `name`, `paper` (source of the formula), `after` (techniques that act before it at the same
-    site), `excludes` (partners it can't be combined with), `tasks` (where it makes sense), `passes` (gradients a
-    step), `mixes` (its `batch` mixes rows: linear in y, of any number of columns, so that rows' weights are mixed in
-    it too), `card` (suggested use, interactions, cost in plain words).
+    site), `excludes` (partners it can't be combined with), `tasks` and `data` (where it makes sense), `passes`
+    (gradients a step), `mixes` (its `batch` mixes rows: linear in y, of any number of columns, so that rows' weights
+    are mixed in it too), `card` (suggested use, interactions, cost in plain words).
     """
 
     paper: ClassVar[str] = ""
@@ -60,6 +62,7 @@ class Technique(Declared):
     after: ClassVar[tuple[str, ...]] = ()
     excludes: ClassVar[tuple[str, ...]] = ()
     tasks: ClassVar[tuple[str, ...]] = TASKS
+    data: ClassVar[tuple[str, ...]] = DATA
     mixes: ClassVar[bool] = False
     passes: ClassVar[int] = 1
     hooks: ClassVar[frozenset[str]] = frozenset()
@@ -73,6 +76,7 @@ class Technique(Declared):
         after: Sequence[str] = (),
         excludes: Sequence[str] = (),
         tasks: Sequence[str] = TASKS,
+        data: Sequence[str] = DATA,
         mixes: bool = False,
         passes: int = 1,
     ) -> None:
@@ -80,7 +84,7 @@ class Technique(Declared):
         if not name:
             raise ContractError(f'{cls.__name__} needs a name: class {cls.__name__}(Technique, name="…").')
         cls.name, cls.paper, cls.card, cls.mixes, cls.passes = name, paper, card, mixes, passes
-        cls.after, cls.excludes, cls.tasks = tuple(after), tuple(excludes), tuple(tasks)
+        cls.after, cls.excludes, cls.tasks, cls.data = tuple(after), tuple(excludes), tuple(tasks), tuple(data)
         cls.hooks = frozenset(hook for hook in HOOKS if getattr(cls, hook) is not getattr(Technique, hook))
         dataclasses.dataclass(frozen=True)(cls)
         if not cls.hooks:
@@ -100,6 +104,13 @@ class Technique(Declared):
         Class probabilities come times the rows' weights.
         """
         return {}
+
+    def warp(self, x: Tensor, r: Draws) -> Tensor:
+        """An affine map (M?, B, 2, 3) for each image of x (M?, B, C, H, W); see `tauten.imaging`.
+
+        It says where each place of the new image lies in the old one; off is the identity, exactly.
+        """
+        return x
 
     def batch(self, x: Tensor, y: Tensor, r: Draws) -> tuple[Tensor, Tensor]:
         """Change a batch. x (M?, B, …), y (M?, B, K): class probabilities, labels, or standardized targets."""
@@ -273,18 +284,7 @@ def in_order(chosen: Iterable[Technique]) -> tuple[Technique, ...]:
     return tuple(ordered)
 
 
-def check_partners(chosen: Iterable[Technique]) -> None:
-    """RecipeError where a technique stands twice or two exclude each other."""
-    names = [t.name for t in chosen]
-    for name in names:
-        if names.count(name) > 1:
-            raise RecipeError(f"{name} stands twice in the recipe; keep one.")
-    for one in chosen:
-        if both := [name for name in one.excludes if name in names]:
-            raise RecipeError(f"{one.name} can't be combined with {both[0]}; remove one of the two.")
-
-
 __all__ = [
-    "HOOKS", "Choice", "Draws", "Here", "Hyperparameter", "Kernel", "Stop", "Technique", "Tree", "check_partners",
-    "choice", "hyperparameter", "in_order", "technique", "techniques",
+    "HOOKS", "Choice", "Draws", "Here", "Hyperparameter", "Kernel", "Stop", "Technique", "Tree", "choice",
+    "hyperparameter", "in_order", "technique", "techniques",
 ]  # fmt: skip

@@ -70,8 +70,11 @@ def take_rows(x: Tensor, rows: Tensor) -> Tensor:
 
     Shapes: x (M, B, …) with rows (M, R), or x (B, …) with rows (R,); gives (M, R, …) or (R, …).
     """
-    index = rows.reshape(rows.shape + (1,) * (x.ndim - rows.ndim))
-    return torch.take_along_dim(x, index, dim=rows.ndim - 1)
+    if rows.ndim == 1:
+        return x.index_select(0, rows)
+    # Whole rows at once: a gather goes element by element, some twenty times slower.
+    start = torch.arange(len(x), device=rows.device).unsqueeze(-1) * x.shape[1]
+    return x.flatten(0, 1).index_select(0, (rows + start).flatten()).reshape(*rows.shape, *x.shape[2:])
 
 
 class _Product(torch.autograd.Function):

@@ -14,6 +14,7 @@ from tauten.engines.stacked import Stacked
 from tauten.engines.vmapped import Vmapped
 from tauten.member import Group, Member
 from tauten.nets.module import ModuleNet
+from tauten.partners import misfit
 from tauten.population import Builder, Population
 from tauten.recipe import Recipe
 from tauten.setting import Setting
@@ -60,7 +61,8 @@ def populations(draw, members, structural=True, depth=None):
     task = draw(st.sampled_from(["classification", "regression"]))
     rows, inputs = draw(st.integers(5, 70)), draw(st.integers(1, 40))
     outputs = draw(st.integers(2, 9) if task == "classification" else st.integers(1, 4))
-    source = problem(rows, inputs, outputs, task, seed=draw(st.integers(0, 99)))
+    data = draw(st.sampled_from(["tables", "images"])) if structural else "tables"
+    source = problem(rows, inputs, outputs, task, seed=draw(st.integers(0, 99)), data=data)
     setting = Setting(
         optimizer=draw(st.sampled_from(["adamw", "sgd"])),
         width=draw(st.integers(1, 40)),
@@ -70,7 +72,7 @@ def populations(draw, members, structural=True, depth=None):
         skip=draw(st.booleans()),
         epochs=3,
     )
-    fitting = [k for k in KINDS.values() if task in k.tasks and (structural or not k.structural())]
+    fitting = [k for k in KINDS.values() if not misfit(k, task, data) and (structural or not k.structural())]
     kinds = draw(st.lists(st.sampled_from(fitting), min_size=1, max_size=4, unique=True))
     common = {}
     for kind in kinds:

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import pytest
@@ -5,10 +6,15 @@ import torch
 import torch.nn.functional as F
 from scipy import stats
 
+from tauten.member import Member
 from tauten.nets.base import Net, Pass
 from tauten.nets.mlp import MLP, pad_to
+from tauten.population import Builder, Population
+from tauten.recipe import Recipe
 from tauten.setting import Setting
 from tauten.techniques.batch_norm import BatchNorm
+from tauten.techniques.rotation import Rotation
+from tauten.testing import problem, same_bits, small_setting
 
 PLAIN = Pass((), None)
 
@@ -97,3 +103,23 @@ def test_under_batch_norm_hidden_biases_are_left_out_and_only_matrices_are_kerne
 
 def test_it_keeps_the_protocol():
     assert isinstance(MLP(5, 3, Setting()), Net)
+
+
+def test_images_are_laid_out_flat_whichever_engine_trains():
+    """The same bits as for the table of their pixels; techniques that change images train beside."""
+    images = problem(30, 4, 3, "classification", data="images")
+    table = dataclasses.replace(images, inputs=images.inputs.flatten(1))
+    plain = Recipe((), small_setting(9, 2))
+    members = [Member(0, plain, 3, epochs=2), Member(1, Recipe((Rotation(),), plain.setting), 3, epochs=2)]
+
+    def trained(source, members, native):
+        with Population(Builder(source, native=native), [source]) as population:
+            population.enter(members)
+            rows = {m.id: torch.arange(30) for m in members}
+            return population.complete(rows, extract=rows)
+
+    for native in (True, False):
+        flat, whole = trained(table, members[:1], native), trained(images, members, native)
+        assert same_bits(flat[0].delivered, whole[0].delivered)
+        assert torch.equal(flat[0].outputs, whole[0].outputs)
+        assert not same_bits(whole[0].delivered, whole[1].delivered)

@@ -14,6 +14,7 @@ from tauten.biasvariance.resamples import Outputs, Scored, halves, redrawn
 from tauten.biasvariance.strengths import Strength, strength_of
 from tauten.errors import DataError, OptionError, RecipeError
 from tauten.evidence.bias_variance import Decomposition, cross_entropy, squared_error
+from tauten.partners import misfit
 from tauten.recipe import Recipe
 from tauten.result import versions
 from tauten.searching import Watcher
@@ -142,8 +143,8 @@ def bias_variance(
     build = load_builder(model)
 
     def recipes(task: str, rows: int) -> list[Recipe]:
-        if task not in strength.kind.tasks:
-            raise RecipeError(f"{strength.kind.name} is for {' and '.join(strength.kind.tasks)}, and this is {task}.")
+        if why := misfit(strength.kind, task, "tables"):
+            raise RecipeError(f"{strength.kind.name} {why}; take another technique.")
         return strength.recipes(options.setting_for(rows))
 
     if truth is None:

@@ -1,6 +1,7 @@
 """The training step: one function for every torch engine, for one member or a stack alike."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from tauten import optim
 from tauten.draws import Draws
+from tauten.imaging import compose, resample
 from tauten.member import RowLosses
 from tauten.nets.base import Net, Pass, Trainable
 from tauten.technique import Here, Technique
@@ -176,7 +178,13 @@ class Scene:
 def changed(
     techniques: tuple[Technique, ...], draws: Draws, x: Tensor, y: Tensor, weight: Tensor | None = None
 ) -> tuple[Tensor, Tensor, Tensor | None]:
-    """A batch, and its rows' weights, as the `batch` hooks make them."""
+    """A batch, and its rows' weights, as the `warp` and `batch` hooks make them.
+
+    All warps are one resampling: each of its own would cost a pass and blur the images once more.
+    """
+    maps = [t.warp(x, draws.at(f"{t.name}/warp")) for t in techniques if "warp" in t.hooks]
+    if maps:
+        x = resample(x, functools.reduce(compose, maps))
     for t in techniques:
         if "batch" in t.hooks:
             own = draws.at(f"{t.name}/batch")

@@ -7,6 +7,7 @@ from tauten.errors import DataError, ModelError, OptionError, RecipeError
 from tauten.member import one_hot
 from tauten.nets.base import Pass
 from tauten.nets.module import call, count_places, kernels_of
+from tauten.partners import data_of, misfit
 from tauten.technique import Technique
 from tauten.tensors import Tree
 
@@ -36,6 +37,9 @@ def bind(
 
     `targets` (n, K) are those of all training rows, from which some learn.
     """
+    for t in techniques:
+        if why := misfit(type(t), t.tasks[0], data_of(x.shape[1:])):
+            raise RecipeError(f"{t.name} {why} of shape {tuple(x.shape[1:])}; take recipe.without({t.name!r}).")
     acting = [t.name for t in techniques if "activation" in t.hooks]
     layers = count_places(module, x)[0] if acting else 0
     if acting and not layers:

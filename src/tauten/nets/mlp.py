@@ -36,7 +36,7 @@ class MLP:
     out under a structural technique such as batch norm, which would cancel them. Every activation maps 0 to 0, so
     padded units stay 0.
 
-    Shapes: x (M?, B, inputs) gives (M?, B, outputs).
+    Shapes: x (M?, B, inputs) gives (M?, B, outputs). Inputs of more axes, such as images, are laid out flat.
     """
 
     stackable = True
@@ -80,6 +80,7 @@ class MLP:
 
     def forward(self, w: Tree, buffers: Tree, x: Tensor, at: Pass) -> tuple[Tensor, Tree]:
         """Outputs for a batch; `at` lets techniques act on the way."""
+        x = x.flatten(w["out.weight"].ndim - 1)
         room = pad_to(self.inputs) - self.inputs
         h = F.pad(x, (0, room)) if room else x
         for i, (name, _) in enumerate(self._hidden):

@@ -13,6 +13,7 @@ class Mixup(
     paper="Zhang et al. 2018, ICLR, arXiv:1710.09412",
     card="alpha 0.1 to 0.4 for images and tables; more blurs the classes. Mixes targets too, so it also smooths "
     "labels: use less label_smoothing beside it. Needs longer training. Costs one gather a batch.",
+    after=("trivial_augment",),
     mixes=True,
 ):
     """Train on mixtures: x ← s·x + (1 − s)·x′ and y ← s·y + (1 − s)·y′, with x′ another row and s ~ Beta(α, α).

@@ -13,108 +13,41 @@ be written once for all; it stands in each technique's own test.
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 
 from tauten.declare import Choice, Hyperparameter
 from tauten.engines.native import NativeEngine, able
 from tauten.engines.single import Single
-from tauten.engines.slots import Lift, Resident, SlotEngine
+from tauten.engines.slots import Lift, SlotEngine
 from tauten.engines.stacked import Stacked
 from tauten.engines.vmapped import Vmapped
 from tauten.errors import RecipeError
-from tauten.member import Delivered, Group, Member, Source, one_hot
-from tauten.nets.mlp import MLP
+from tauten.member import Delivered, Group, Member
 from tauten.recipe import Recipe
 from tauten.setting import Setting
-from tauten.technique import Technique
-from tauten.tensors import Tree
-
-SIZES = ((23, 5, 3, 7, 2), (48, 16, 2, 16, 1), (37, 13, 5, 21, 3))
-"""(rows, inputs, outputs, width, depth): odd ones and a round one."""
-Kind = type[Technique]
-
-
-def problem(rows: int, inputs: int, outputs: int, task: str, seed: int = 0, weighted: bool = False) -> Source:
-    """A small random problem; the first four fifths of its rows are trained on. Some rows' weights are 0."""
-    g = torch.Generator().manual_seed(seed)
-    x = torch.randn(rows, inputs, generator=g)
-    if task == "classification":
-        y = one_hot(torch.randint(outputs, (rows,), generator=g), outputs)
-    elif task == "multilabel":
-        y = torch.randint(2, (rows, outputs), generator=g).to(torch.float32)
-    else:
-        y = torch.randn(rows, outputs, generator=g)
-    weights = torch.rand(rows, generator=g).sub(0.2).clamp(min=0) * 3 if weighted else None
-    return Source(x, y, torch.arange(rows * 4 // 5), task, weights)
-
-
-def small_setting(width: int, depth: int, optimizer: str = "adamw", **values: object) -> Setting:
-    """A setting for the laws: a few rows a batch, a few steps."""
-    base = {"optimizer": optimizer, "width": width, "depth": depth, "batch_size": 8, "epochs": 4}
-    return Setting.from_dict({**base, "learning_rate": 0.01, **values})
-
-
-NATIVE = "native"
-"""Stands for the native engine where the others are named by their lift."""
-
-
-def engine_for(
-    first: Member, sources: Sequence[Source], lift: Lift | str, capacity: int = 8
-) -> SlotEngine | NativeEngine:
-    """An engine for the group of a member, on the built-in network."""
-    recipe, source = first.recipe, sources[first.source]
-    structure = [t for t in recipe.techniques if t.structural()]
-    net = MLP(source.inputs.shape[1], source.targets.shape[1], recipe.setting, structure)
-    group, data = Group.of(first, source), Resident(sources)
-    return NativeEngine(group, net, data) if isinstance(lift, str) else SlotEngine(group, net, data, lift, capacity)
-
-
-def engines(technique: Technique) -> list[Lift | str]:
-    """The engines on which every law must hold: stacked, and native where it has code for the technique."""
-    return [Stacked(), *([NATIVE] if able(Recipe((technique,))) else [])]
-
-
-def trained(
-    members: Sequence[Member], source: Source, lift: Lift | str, steps: int, slots: int = 8
-) -> dict[int, Delivered]:
-    """What members of one group deliver after so many steps together."""
-    engine = engine_for(members[0], [source], lift, slots)
-    engine.admit(members)
-    engine.run(steps)
-    return {m.id: engine.extract(m.id) for m in members}
-
-
-def same_bits(a: Delivered, b: Delivered) -> bool:
-    """Equality to the bit over weights and buffers; NaN equals NaN."""
-    return all(
-        x.keys() == y.keys() and all(torch.equal(x[k].nan_to_num(7e7), y[k].nan_to_num(7e7)) for k in x)
-        for x, y in ((a.w, b.w), (a.buffers, b.buffers))
-    )
-
-
-def distance(a: Tree, b: Tree) -> float:
-    """Largest absolute difference over all leaves."""
-    return max(float((a[k] - b[k]).abs().max()) for k in a)
-
-
-def variants(kind: Kind) -> list[Technique]:
-    """The technique at its card's values, and once for every other choice."""
-    others = [
-        kind.from_dict({key: option})
-        for key, spec in kind.choices().items()
-        for option in spec.options
-        if option != spec.default
-    ]
-    return [kind(), *others]
+from tauten.testing.problems import (
+    NATIVE,
+    SIZES,
+    Kind,
+    data_for,
+    distance,
+    engine_for,
+    engines,
+    problem,
+    same_bits,
+    small_setting,
+    trained,
+    variants,
+)  # fmt: skip
 
 
 def off_is_identity(kind: Kind) -> None:
     """Law 1: at its off value a member's bits are those without it, also beside neighbours that hold infinities."""
     for i, (rows, inputs, outputs, width, depth) in enumerate(SIZES):
-        for task in kind.tasks:
-            source = problem(rows, inputs, outputs, task, weighted=i > 0)
+        for task, data in itertools.product(kind.tasks, data_for(kind)):
+            source = problem(rows, inputs, outputs, task, weighted=i > 0, data=data)
             setting = small_setting(width, depth)
             for technique in variants(kind):
                 with_it = Recipe((technique,), setting)
@@ -137,9 +70,9 @@ def off_is_identity(kind: Kind) -> None:
 
 def isolation(kind: Kind) -> None:
     """Law 2: a member trains beside changing neighbours exactly as alone."""
-    for i, (rows, inputs, outputs, width, depth) in enumerate(SIZES):
+    for (i, (rows, inputs, outputs, width, depth)), data in itertools.product(enumerate(SIZES), data_for(kind)):
         task = kind.tasks[i % len(kind.tasks)]
-        source = problem(rows, inputs, outputs, task, weighted=i > 0)
+        source = problem(rows, inputs, outputs, task, weighted=i > 0, data=data)
         setting = small_setting(width, depth)
         for technique in variants(kind):
             recipe = Recipe((technique,), setting)
@@ -190,11 +123,11 @@ def bounds(kind: Kind) -> None:
 def on_has_effect(kind: Kind) -> None:
     """Law 4: at the card's values it changes delivered weights, outputs or the stopping epoch."""
     rising = [1.0 + 0.1 * i for i in range(40)]
-    for technique in variants(kind):
+    for technique, data in itertools.product(variants(kind), data_for(kind)):
         if "stop" in kind.hooks and technique.stop(rising).now:
             continue
         task = kind.tasks[0]
-        source, setting = problem(40, 6, 3, task), small_setting(16, 2)
+        source, setting = problem(40, 6, 3, task, data=data), small_setting(16, 2)
         outputs = []
         for recipe in (Recipe((technique,), setting), Recipe((), setting)):
             engine = engine_for(Member(0, recipe, 3), [source], Stacked())
@@ -217,7 +150,8 @@ def round_trip(kind: Kind) -> None:
 
 def evaluation_is_a_function(kind: Kind) -> None:
     """Law 6: outputs depend on delivered weights, buffers and the row alone."""
-    source, setting = problem(300, 7, 3, kind.tasks[0]), small_setting(13, 2, batch_size=32)
+    source = problem(300, 7, 3, kind.tasks[0], data=kind.data[0])
+    setting = small_setting(13, 2, batch_size=32)
     rows = torch.arange(300)
     shuffled = torch.randperm(300, generator=torch.Generator().manual_seed(1))
     for technique, lift in ((t, lift) for t in variants(kind) for lift in engines(t)):
@@ -235,7 +169,7 @@ def evaluation_is_a_function(kind: Kind) -> None:
 
 def a_sick_member_is_alone(kind: Kind) -> None:
     """Law 8: divergence of one member leaves the others' bits unchanged."""
-    source, setting = problem(30, 5, 3, kind.tasks[0]), small_setting(9, 2)
+    source, setting = problem(30, 5, 3, kind.tasks[0], data=kind.data[0]), small_setting(9, 2)
     for technique in variants(kind):
         recipe = Recipe((technique,), setting)
         sick = recipe.with_setting(learning_rate=100.0, activation="relu")
@@ -254,8 +188,8 @@ def every_engine_agrees(kind: Kind) -> None:
     """Law 9: stacked, vmapped, one at a time and native: one step to 2e-6 of the update, five to 2e-4."""
     lifts: dict[str, Callable[[], Lift | str]] = {"vmapped": Vmapped, "single": Single, NATIVE: lambda: NATIVE}
     for optimizer, rate, weighted in (("sgd", 0.1, False), ("adamw", 0.003, True)):
-        for task, technique in itertools.product(kind.tasks, variants(kind)):
-            source = problem(23, 5, 3, task, weighted=weighted)
+        for task, technique, data in itertools.product(kind.tasks, variants(kind), data_for(kind)):
+            source = problem(23, 5, 3, task, weighted=weighted, data=data)
             recipe = Recipe((technique,), small_setting(7, 2, optimizer, learning_rate=rate, activation="tanh"))
             members = [Member(i, recipe, 40 + i) for i in range(3)]
             for steps, tolerance in ((1, 2e-6), (5, 2e-4)):
@@ -266,7 +200,7 @@ def every_engine_agrees(kind: Kind) -> None:
                     got = trained(members, source, lift(), steps, slots=5)
                     for id in want:
                         apart = distance(want[id].w | want[id].buffers, got[id].w | got[id].buffers)
-                        where = f"{kind.name}, {task}, {name}, {optimizer}, {steps} steps"
+                        where = f"{kind.name}, {task}, {data}, {name}, {optimizer}, {steps} steps"
                         assert apart <= tolerance, f"{where}: {apart:.1e}"
 
 
@@ -298,3 +232,23 @@ LAWS: dict[str, Callable[[Kind], None]] = {
     "8 a sick member is alone": a_sick_member_is_alone,
     "9 every engine agrees": every_engine_agrees,
 }
+
+__all__ = [
+    "LAWS",
+    "NATIVE",
+    "Kind",
+    "a_sick_member_is_alone",
+    "bounds",
+    "distance",
+    "engine_for",
+    "evaluation_is_a_function",
+    "every_engine_agrees",
+    "isolation",
+    "off_is_identity",
+    "on_has_effect",
+    "problem",
+    "round_trip",
+    "same_bits",
+    "small_setting",
+    "trained",
+]  # fmt: skip

@@ -1,0 +1,47 @@
+"""What goes together: techniques with each other, and with a task and a kind of data."""
+
+from collections.abc import Iterable, Sequence
+
+from tauten.errors import RecipeError
+from tauten.technique import Technique
+
+
+def check_partners(chosen: Iterable[Technique]) -> None:
+    """RecipeError where a technique stands twice or two exclude each other."""
+    names = [t.name for t in chosen]
+    for name in names:
+        if names.count(name) > 1:
+            raise RecipeError(f"{name} stands twice in the recipe; keep one.")
+    for one in chosen:
+        if both := [name for name in one.excludes if name in names]:
+            raise RecipeError(f"{one.name} can't be combined with {both[0]}; remove one of the two.")
+
+
+def check_fit(chosen: Iterable[Technique], task: str, data: str) -> None:
+    """RecipeError where a technique makes no sense for this task or this kind of data."""
+    for t in chosen:
+        if why := misfit(type(t), task, data):
+            raise RecipeError(f"{t.name} {why}; leave it out of the recipe.")
+
+
+def data_of(shape: Sequence[int]) -> str:
+    """The kind of data whose rows have this shape: three axes (channels, height, width) are images, all else tables.
+
+    >>> data_of((3, 32, 32)), data_of((13,))
+    ('images', 'tables')
+    """
+    return "images" if len(shape) == 3 else "tables"
+
+
+def misfit(kind: type[Technique], task: str, data: str) -> str:
+    """Why a technique makes no sense here, in words that follow its name; empty where it does.
+
+    >>> from tauten.technique import technique
+    >>> misfit(technique("label_smoothing"), "regression", "tables")
+    'is for classification and this is regression'
+    """
+    for wanted, given in ((kind.tasks, task), (kind.data, data)):
+        if given not in wanted:
+            verb = "these are" if given == data else "this is"
+            return f"is for {' and '.join(wanted)} and {verb} {given}"
+    return ""

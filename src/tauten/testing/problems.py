@@ -1,0 +1,103 @@
+"""What the laws are run on: small problems, engines for them, and what members deliver."""
+
+from collections.abc import Sequence
+
+import torch
+
+from tauten.engines.native import NativeEngine, able
+from tauten.engines.slots import Lift, Resident, SlotEngine
+from tauten.engines.stacked import Stacked
+from tauten.member import Delivered, Group, Member, Source, one_hot
+from tauten.nets.mlp import MLP
+from tauten.recipe import Recipe
+from tauten.setting import Setting
+from tauten.technique import Technique
+from tauten.tensors import Tree
+
+SIZES = ((23, 5, 3, 7, 2), (48, 16, 2, 16, 1), (37, 13, 5, 21, 3))
+"""(rows, inputs, outputs, width, depth): odd ones and a round one."""
+Kind = type[Technique]
+
+
+def problem(
+    rows: int, inputs: int, outputs: int, task: str, seed: int = 0, weighted: bool = False, data: str = "tables"
+) -> Source:
+    """A small random problem; the first four fifths of its rows are trained on. Some rows' weights are 0.
+
+    Images have three channels, `inputs` rows of pixels and 7 columns.
+    """
+    g = torch.Generator().manual_seed(seed)
+    x = torch.randn(rows, *((3, inputs, 7) if data == "images" else (inputs,)), generator=g)
+    if task == "classification":
+        y = one_hot(torch.randint(outputs, (rows,), generator=g), outputs)
+    elif task == "multilabel":
+        y = torch.randint(2, (rows, outputs), generator=g).to(torch.float32)
+    else:
+        y = torch.randn(rows, outputs, generator=g)
+    weights = torch.rand(rows, generator=g).sub(0.2).clamp(min=0) * 3 if weighted else None
+    return Source(x, y, torch.arange(rows * 4 // 5), task, weights)
+
+
+def small_setting(width: int, depth: int, optimizer: str = "adamw", **values: object) -> Setting:
+    """A setting for the laws: a few rows a batch, a few steps."""
+    base = {"optimizer": optimizer, "width": width, "depth": depth, "batch_size": 8, "epochs": 4}
+    return Setting.from_dict({**base, "learning_rate": 0.01, **values})
+
+
+NATIVE = "native"
+"""Stands for the native engine where the others are named by their lift."""
+
+
+def engine_for(
+    first: Member, sources: Sequence[Source], lift: Lift | str, capacity: int = 8
+) -> SlotEngine | NativeEngine:
+    """An engine for the group of a member, on the built-in network."""
+    recipe, source = first.recipe, sources[first.source]
+    structure = [t for t in recipe.techniques if t.structural()]
+    net = MLP(source.inputs.shape[1:].numel(), source.targets.shape[1], recipe.setting, structure)
+    group, data = Group.of(first, source), Resident(sources)
+    return NativeEngine(group, net, data) if isinstance(lift, str) else SlotEngine(group, net, data, lift, capacity)
+
+
+def engines(technique: Technique) -> list[Lift | str]:
+    """The engines on which every law must hold: stacked, and native where it has code for the technique."""
+    return [Stacked(), *([NATIVE] if able(Recipe((technique,))) else [])]
+
+
+def trained(
+    members: Sequence[Member], source: Source, lift: Lift | str, steps: int, slots: int = 8
+) -> dict[int, Delivered]:
+    """What members of one group deliver after so many steps together."""
+    engine = engine_for(members[0], [source], lift, slots)
+    engine.admit(members)
+    engine.run(steps)
+    return {m.id: engine.extract(m.id) for m in members}
+
+
+def same_bits(a: Delivered, b: Delivered) -> bool:
+    """Equality to the bit over weights and buffers; NaN equals NaN."""
+    return all(
+        x.keys() == y.keys() and all(torch.equal(x[k].nan_to_num(7e7), y[k].nan_to_num(7e7)) for k in x)
+        for x, y in ((a.w, b.w), (a.buffers, b.buffers))
+    )
+
+
+def distance(a: Tree, b: Tree) -> float:
+    """Largest absolute difference over all leaves."""
+    return max(float((a[k] - b[k]).abs().max()) for k in a)
+
+
+def data_for(kind: Kind) -> list[str]:
+    """The kinds of data on which the laws must hold: all that it is for where it changes batches, else the first."""
+    return list(kind.data if kind.hooks & {"warp", "batch"} else kind.data[:1])
+
+
+def variants(kind: Kind) -> list[Technique]:
+    """The technique at its card's values, and once for every other choice."""
+    others = [
+        kind.from_dict({key: option})
+        for key, spec in kind.choices().items()
+        for option in spec.options
+        if option != spec.default
+    ]
+    return [kind(), *others]

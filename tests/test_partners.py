@@ -1,0 +1,59 @@
+import pytest
+import torch
+from torch import nn
+
+from tauten.errors import OptionError, RecipeError
+from tauten.options import Options
+from tauten.population import Builder
+from tauten.recipe import Recipe
+from tauten.technique import techniques
+from tauten.techniques.label_smoothing import LabelSmoothing
+from tauten.techniques.rotation import Rotation
+from tauten.testing import problem, small_setting
+
+PICTURES = {name for name, kind in techniques().items() if kind.data == ("images",)}
+
+
+def test_tables_are_offered_nothing_that_is_for_images_and_images_everything():
+    options = Options(trials=3)
+    tables, images = ({k.name for k in options.kinds("classification", True, data)} for data in ("tables", "images"))
+    assert {"rotation", "cutmix", "flip"} <= PICTURES
+    assert images == set(techniques())
+    assert tables == images - PICTURES
+    assert {k.name for k in options.kinds("classification", True)} == tables
+
+
+def test_asked_for_on_a_table_it_is_refused_in_one_sentence():
+    options = Options(trials=3, techniques=("dropout", "rotation"))
+    with pytest.raises(OptionError) as refused:
+        options.kinds("classification", True, "tables")
+    assert str(refused.value) == (
+        "technique 'rotation' is for images and these are tables; leave it out of --techniques."
+    )
+    assert [k.name for k in options.kinds("classification", True, "images")] == ["dropout", "rotation"]
+
+
+@pytest.mark.parametrize(
+    ("technique", "task", "data", "words"),
+    [
+        (
+            Rotation(),
+            "classification",
+            "tables",
+            "rotation is for images and these are tables; leave it out of the recipe.",
+        ),
+        (LabelSmoothing(), "regression", "images", "label_smoothing is for classification and this is regression"),
+    ],
+    ids=lambda v: getattr(v, "name", None),
+)
+def test_no_population_trains_what_does_not_fit(technique, task, data, words):
+    source = problem(20, 5, 3, task, data=data)
+    recipe = Recipe((technique,), small_setting(8, 1))
+    with pytest.raises(RecipeError, match=words):
+        Builder(source).check(recipe)
+
+
+def test_a_loop_of_ones_own_is_told_when_its_rows_are_no_images():
+    run = Recipe((Rotation(),)).attach(nn.Linear(6, 3), task="classification", classes=3)
+    with pytest.raises(RecipeError, match=r"for images .* of shape \(6,\); take recipe.without\('rotation'\)"):
+        run.loss(torch.zeros(4, 6), torch.zeros(4, dtype=torch.int64))
