@@ -107,7 +107,7 @@ class Model:
         """
         if self.build is None:
             raise RunError("the built-in network was searched, not a module of your own; call predict.")
-        net = ModuleNet(self.build, torch.from_numpy(self.preprocessor.transform(as_frame(X)))[:2])
+        net = ModuleNet(self.build, torch.from_numpy(self.preprocessor.transform(as_frame(X)))[:2], check=False)
         return net.load(self.delivered.w, self.delivered.buffers)
 
     def save(self, folder: str | Path) -> None:
@@ -162,6 +162,6 @@ class Model:
     def net(self, x: Tensor) -> Net:
         """The network without its weights, for preprocessed inputs (n, d)."""
         if self.build is not None:
-            return ModuleNet(self.build, x[:2])
+            return ModuleNet(self.build, x[:2], check=False)
         structure = [t for t in self.recipe.techniques if t.structural()]
         return MLP(x.shape[1], len(self.classes) or len(self.targets), self.recipe.setting, structure)
