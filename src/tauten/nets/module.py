@@ -69,6 +69,10 @@ class ModuleNet:
         rates = self.rates if any(self.rates) else ()
         return [own for kind in kinds if rates and (own := kind.at_rates(rates))]
 
+    def fresh_module(self) -> nn.Module:
+        """A module as `build` makes it, for looking at."""
+        return copy.deepcopy(self._module)
+
     def fresh(self) -> "ModuleNet":
         """A copy for another thread: a module holds its tensors while it runs."""
         twin = copy.copy(self)
