@@ -51,7 +51,7 @@ def test_a_network_is_inspected_for_people_and_for_machines(tmp_path):
     code, text = run("inspect", f"{tmp_path}/net.py:build", "--shape", "13", "--json")
     told = json.loads(text)
     assert told["places"] == [{"layer": "2", "call": "dropout", "units": [8], "rate": 0.3}]
-    assert told["first_recipe"] == {"dropout": {"p": [0.3], "form": "inverted"}}
+    assert told["first_recipe"] == {"dropout": {"p": 0.3, "form": "inverted"}}
     assert told["stacked"]
 
 

@@ -5,11 +5,12 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from tauten.api import Build, load_builder, table_of
-from tauten.data import Layout, Preprocessor
+from tauten.data import Layout
 from tauten.errors import OptionError
 from tauten.nets.kinds import DECAYS, FROZEN, kinds_of, tied
 from tauten.nets.module import ModuleNet
@@ -199,8 +200,9 @@ def _example(X: Any, y: Any, target: str | Sequence[str] | None, shape: Sequence
         return torch.randn(2, *shape, generator=torch.Generator().manual_seed(0))
     if y is None and not isinstance(X, str) and target is None:
         return torch.as_tensor(X[:2]).to(torch.float32)
-    frame = table_of(X, y, target, Options(trials=3)).frame
-    return torch.from_numpy(Preprocessor.fit(frame, Layout.of(frame)).transform(frame.iloc[:2]))
+    table = table_of(X, y, target, Options(trials=3))
+    learnt = table.learnt(np.arange(len(table.y)), Layout.of(table.frame))
+    return torch.from_numpy(learnt.transform(table.features[:2]))
 
 
 def _site(kind: type[Technique], places: int) -> str:

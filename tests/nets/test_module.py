@@ -242,6 +242,7 @@ def test_its_own_rates_are_a_recipe_to_try():
     assert net.at_own_rates([WeightDecay, Dropout]) == [Dropout(p=(0.3, 0.2, 0.5, 0.1))]
     # A drop path's rates begin near 0, below what a recipe may hold.
     assert Dropout.at_rates((0.0, 0.004, 1.0)) == Dropout(p=(0.0, 0.01, 0.95))
+    assert Dropout.at_rates((0.5, 0.5)) == Dropout(p=0.5)
     assert ModuleNet(sequential, EXAMPLE).at_own_rates([Dropout]) == []
 
 

@@ -32,7 +32,8 @@ class Dropout(
     @classmethod
     def at_rates(cls, rates: Sequence[float]) -> "Dropout":
         spec = cls.hyperparameters()["p"]
-        return cls.from_dict({"p": [min(max(p, spec.low), spec.high) if p else 0.0 for p in rates]})
+        own = [min(max(p, spec.low), spec.high) if p else 0.0 for p in rates]
+        return cls.from_dict({"p": own if len(set(own)) > 1 else own[0]})
 
     def kernel(self) -> Kernel:
         classic = float(self.form == "classic")
