@@ -51,7 +51,7 @@ def test_images_are_searched_saved_and_predicted(tmp_path):
 
 
 def test_what_cannot_be_stacked_is_searched_one_at_a_time_and_says_so():
-    result = tauten.search(IMAGES[:, 0], LABELS, model=Recurrent, **OPTIONS)
+    result = tauten.search(torch.from_numpy(IMAGES[:, 0]), torch.from_numpy(LABELS), model=Recurrent, **OPTIONS)
     said = [note for note in result.evidence["warnings"] if "can't be stacked" in note]
     assert len(said) == 1
     assert "layer 'rnn', LSTM(8, 6, batch_first=True)" in said[0]

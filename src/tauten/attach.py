@@ -56,6 +56,8 @@ def attach(
     `state_dict` does not save, so a copy of the weights would predict wrongly without a word. The inverted form is
     equal in expectation.
 
+    A batch norm layer whose parameters are all frozen stays in evaluation mode, as in a search.
+
     Raises RecipeError, ModelError or OptionError for what can't be attached, before any training.
 
     >>> from tauten.recipe import Recipe

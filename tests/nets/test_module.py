@@ -205,7 +205,7 @@ class Dropping(nn.Module):
     def forward(self, x):
         h = torch.relu(x) + self.path(x)
         h = self.channels(h.reshape(-1, 2, 3, 1)).flatten(1)
-        return self.last(F.dropout(self.units(h), 0.1, self.training))
+        return self.last(F.dropout(input=self.units(h), p=0.1, training=self.training))
 
 
 def test_dropout_of_its_own_is_taken_over():

@@ -24,6 +24,8 @@ ACTIVATIONS = frozenset(
 )  # fmt: skip
 CHANNELS = frozenset({F.dropout1d, F.dropout2d, F.dropout3d})
 DROPOUTS = frozenset({F.dropout, torch.dropout}) | CHANNELS
+DEFAULT_RATE = 0.5
+"""Of torch's dropout functions."""
 INSIDE = frozenset(
     {
         F.multi_head_attention_forward, F.scaled_dot_product_attention,
@@ -62,7 +64,8 @@ class Places(TorchFunctionMode):
     ) -> Any:
         given = kwargs or {}
         if func in DROPOUTS:
-            h, rate = _dropout(*args, **given)
+            h = args[0] if args else given["input"]
+            rate = args[1] if len(args) > 1 else given.get("p", DEFAULT_RATE)
             return self.dropped(h, units_of(func, h), rate, func.__name__)
         if func in INSIDE:
             return self.inside(func, args, given)
@@ -144,8 +147,3 @@ def _attention(
         far = scores.new_full((), -torch.inf)
         scores = torch.where(attn_mask, scores, far) if attn_mask.dtype == torch.bool else scores + attn_mask
     return torch.softmax(scores, -1) @ value
-
-
-def _dropout(h: Tensor, p: float = 0.5, *_: object, **__: object) -> tuple[Tensor, float]:
-    """Input and rate of torch's dropout functions, however they are called."""
-    return h, p
