@@ -18,6 +18,7 @@ def test_channels_are_standardized_by_the_training_rows_alone():
         want = StandardScaler().fit(IMAGES[:30, channel].reshape(-1, 1)).transform(IMAGES[:, channel].reshape(-1, 1))
         np.testing.assert_allclose(learnt.transform(IMAGES)[:, channel].ravel(), want.ravel(), atol=1e-4)
     assert not learnt.transform(IMAGES)[:, 2].any()
+    assert of_arrays(IMAGES, DIGITS.target[:50]).learnt(np.arange(30), Layout(())) == learnt
     sequences = IMAGES[:, 0]
     want = StandardScaler().fit_transform(sequences.reshape(-1, 8)).reshape(sequences.shape)
     got = ArrayPreprocessor.fit(sequences.astype(np.float32)).transform(torch.from_numpy(sequences))
