@@ -98,7 +98,7 @@ def test_a_model_file_is_searched_from_the_command_line(tmp_path):
         (lambda: nn.Linear(4, 2), OptionError, "2 outputs"),
         (lambda: nn.Linear(5, 3), ModelError, "batch of shape"),
         (lambda: "no module", ModelError, "must return"),
-        (lambda: nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.5), nn.Linear(8, 3)), ModelError, "[Dd]ropout"),
+        (lambda: nn.Sequential(nn.Linear(4, 8), nn.AlphaDropout(0.5), nn.Linear(8, 3)), ModelError, "AlphaDropout"),
     ],
 )
 def test_a_module_that_does_not_fit_is_refused(build, error, words):

@@ -50,7 +50,7 @@ plots report
 result measure predict
 show info
 api
-experiments biasvariance explaining
+experiments biasvariance explaining inspecting
 cli attach estimators lightning huggingface ray testing
 """
 LEVELS = {word: i for i, line in enumerate(LAYERS.strip().splitlines()) for word in line.split()}

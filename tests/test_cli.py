@@ -39,6 +39,26 @@ def refused(folder, word, *args):
     assert sorted(folder.rglob("*")) == before
 
 
+NET = """from torch import nn
+def build():
+    return nn.Sequential(nn.Linear(13, 8), nn.ReLU(), nn.Dropout(0.3), nn.Linear(8, 3))
+"""
+
+
+def test_a_network_is_inspected_for_people_and_for_machines(tmp_path):
+    (tmp_path / "net.py").write_text(NET)
+    code, text = run("inspect", f"{tmp_path}/net.py:build", "wine")
+    assert code == 0
+    assert re.search(r"^Sequential: input 13, 3 outputs, 139 weights trained, 0 frozen$", text, re.MULTILINE)
+    assert re.search(r"^  2  dropout  8  its own rate 0\.3$", text, re.MULTILINE)
+    assert re.search(r"^  3\.weight +3 × 8 +24 +decays$", text, re.MULTILINE)
+    code, text = run("inspect", f"{tmp_path}/net.py:build", "--shape", "13", "--json")
+    told = json.loads(text)
+    assert told["places"] == [{"layer": "2", "call": "dropout", "units": [8], "rate": 0.3}]
+    assert told["first_recipe"] == {"dropout": {"p": 0.3, "form": "inverted"}}
+    assert told["stacked"]
+
+
 @pytest.fixture
 def table(tmp_path):
     rng = np.random.default_rng(1)
@@ -161,6 +181,11 @@ BAD = {
     "grid of an unknown key": (["search", "wine", "--sampler", "grid", "--grid", "dropout.q=1"], "'q'"),
     "grid out of bounds": (["search", "wine", "--sampler", "grid", "--grid", "dropout.p=7"], "7"),
     "grid without the sampler": (["search", "wine", "--grid", "dropout.p=0.1"], "--sampler grid"),
+    "shape of words": (["inspect", "{net}:build", "--shape", "3,wide"], "3,wide"),
+    "shape and data": (["inspect", "{net}:build", "wine", "--shape", "4"], "either"),
+    "neither shape nor data": (["inspect", "{net}:build"], "shape"),
+    "shape that does not fit": (["inspect", "{net}:build", "--shape", "5"], "(2, 5)"),
+    "no function in the file": (["inspect", "{net}:built", "--shape", "4"], "built"),
     "model file": (["search", "wine", "--model", "net.py:build"], "net.py"),
     "taken folder": (["search", "wine", "--out", "{folder}"], "not empty"),
     "no recipe file": (["train", "wine", "--recipe", "nosuch.toml"], "nosuch.toml"),
@@ -183,6 +208,8 @@ def test_bad_input_is_one_sentence_and_exit_code_2(case, table, tmp_path, monkey
     frame = pd.read_csv(table)
     files = {"table": table, "folder": tmp_path / "folder"}
     files["folder"].mkdir()
+    files["net"] = tmp_path / "own.py"
+    files["net"].write_text(NET)
     (files["folder"] / "keep.txt").write_text("mine")
     for name, text in {
         "broken": "[setting",

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from tauten.api import compare, resume, search
     from tauten.biasvariance import BiasVariance, bias_variance
     from tauten.explaining import Explanation, explain
+    from tauten.inspecting import Inspection, inspect
     from tauten.recipe import Recipe
     from tauten.result import Result
     from tauten.setting import Setting
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "BiasVariance": "biasvariance",
     "Explanation": "explaining",
+    "Inspection": "inspecting",
     "Recipe": "recipe",
     "Result": "result",
     "Setting": "setting",
@@ -26,13 +28,14 @@ _HOMES = {
     "bias_variance": "biasvariance",
     "compare": "api",
     "explain": "explaining",
+    "inspect": "inspecting",
     "resume": "api",
     "search": "api",
 }
 
 __all__ = [
-    "BiasVariance", "Explanation", "Recipe", "Result", "Setting", "Technique", "bias_variance", "compare", "explain",
-    "resume", "search",
+    "BiasVariance", "Explanation", "Inspection", "Recipe", "Result", "Setting", "Technique", "bias_variance", "compare",
+    "explain", "inspect", "resume", "search",
 ]  # fmt: skip
 
 

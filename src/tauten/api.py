@@ -11,7 +11,7 @@ from typing import Any
 from torch import nn
 
 from tauten.contest import usual
-from tauten.data import Table, from_arrays, load
+from tauten.data import Table, from_arrays, has_axes, load, of_arrays
 from tauten.declare import Value
 from tauten.errors import ModelError, OptionError, RunError
 from tauten.journal import Journal
@@ -48,7 +48,8 @@ def search(
 ) -> Result:
     """Find the regularization recipe of a network on data, and prove it.
 
-    X is an array or DataFrame (n, columns) with y (n,) or (n, K), or the name of bundled data, or the path of a file
+    X is an array or DataFrame (n, columns) with y (n,) or (n, K), or for a `model` an array or tensor (n, …) of
+    images (n, C, H, W) or sequences (n, T, d), or the name of bundled data, or the path of a file
     (CSV, TSV, ARFF, Parquet, Feather) or a DataFrame that holds its targets, whose columns `target` names.
     `sample_weight` (n,) says how much each row counts, in losses and in scores; in a file, the column `weight`.
     `budget` is a time such as "5m" (the default), or give a number of `trials`. `model` is a function that builds your
@@ -236,12 +237,23 @@ def table_of(X: Any, y: Any, target: str | Sequence[str] | None, options: Option
         raise OptionError("y is missing; pass the targets beside X, or the name of a file that holds both.")
     if options.weight is not None:
         raise OptionError(f"weight ({options.weight}) names a column beside the targets; with y pass sample_weight.")
+    if has_axes(X):
+        return _arrays_of(X, y, options, sample_weight)
     if options.holdout_file is not None:
         raise OptionError(
             f"holdout_file ({options.holdout_file}) goes with a file or a DataFrame that holds its targets; name them "
             "by target."
         )
     return from_arrays(X, y, **columns, sample_weight=sample_weight)
+
+
+def _arrays_of(X: Any, y: Any, options: Options, sample_weight: Any) -> Table:
+    for name in ("categorical", "drop", "groups", "time", "holdout_file"):
+        if given := getattr(options, name):
+            raise OptionError(
+                f"{name} is {given!r} and X has shape {tuple(X.shape)}, without columns; leave {name} out."
+            )
+    return of_arrays(X, y, task=options.task, sample_weight=sample_weight)
 
 
 def recipe_of(recipe: Recipe | str | Path, options: Options, rows: int) -> Recipe:

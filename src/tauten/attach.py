@@ -24,8 +24,8 @@ from tauten.draws import Draws
 from tauten.engines.step import Scene, advance, autograd, averaged, changed, deliver
 from tauten.errors import DataError, ModelError, OptionError, RecipeError, UsageError
 from tauten.nets.base import Pass
-from tauten.nets.graft import Grafted, as_targets, bind, check_module, check_technique
-from tauten.nets.module import Places
+from tauten.nets.graft import Grafted, as_targets, check_technique
+from tauten.nets.module import check_module
 from tauten.optim import BETA2, EPSILON
 from tauten.partners import misfit
 from tauten.recipe import Recipe
@@ -50,11 +50,14 @@ def attach(
     by a schedule that falls; `targets`, those of all rows trained on, by a technique that learns from them. With the
     same start weights, batches and `seed`, the weights are those of a population's member.
 
-    Every hidden activation (`nn.ReLU`, `F.gelu`, `x.tanh()` …) is a place where dropout and the like act. Batch norm
+    The module's own dropout layers (`nn.Dropout`, timm's DropPath …) are the places where dropout and the like act, at
+    the recipe's rates, not their own; in a module without, every hidden activation (`nn.ReLU`, `F.gelu` …). Batch norm
     is not grafted: a module that holds a batch norm layer satisfies the recipe's `batch_norm`, with its own momentum.
     A form that also acts at inference, such as classic dropout's, is refused: its scale would live in a hook, which
     `state_dict` does not save, so a copy of the weights would predict wrongly without a word. The inverted form is
     equal in expectation.
+
+    A batch norm layer whose parameters are all frozen stays in evaluation mode, as in a search.
 
     Raises RecipeError, ModelError or OptionError for what can't be attached, before any training.
 
@@ -151,10 +154,7 @@ class Attached:
         before = {k: v.clone() for k, v in self.model.named_buffers()}
         lr = torch.tensor(self._setting.rate_at(self._step / self._length), device=x.device)
         scene = Scene(self._net, self._task, techniques, draws, before, x, y, lr, weight)
-        self.model.train()
-        # A plain call, not a functional one: it keeps buffers that the module reassigns.
-        with Places(Pass(techniques, draws)):
-            out: Tensor = self.model(x)
+        out = self._net.live(x, Pass(techniques, draws))
         if out.shape != y.shape:
             raise ModelError(
                 f"the module gives outputs of shape {tuple(out.shape)} and the targets need {tuple(y.shape)}; "
@@ -259,7 +259,7 @@ class Attached:
     def _started(self, x: Tensor) -> tuple[Technique, ...]:
         """The techniques with their values as tensors; needs one batch, since only a pass shows the activations."""
         if self._techniques is None:
-            self._techniques = bind(self._chosen, self.model, x, self._targets)
+            self._techniques = self._net.bind(self._chosen, x, self._targets)
             tree = averaged(*self._live())
             self._own = {t.name: t.init(_copy(tree)) for t in self._techniques if "init" in t.hooks}
             self.optimizer.zero_grad()

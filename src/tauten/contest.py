@@ -61,7 +61,7 @@ class Contest:
         self._kinds = options.kinds(development.table.task, builder.module is None, builder.data)
         self._speed, self._looked, self._turned = 1.0, -math.inf, 0.0
         self.budget = Budget(options.budget, 0.0, len(self.folds))
-        self.notes: list[str] = []
+        self.notes = [builder.module.note] if builder.module and builder.module.note else []
         self._set_up(options.setting_for(len(splits[0].train)))
 
     def _set_up(self, setting: Setting) -> None:
@@ -72,7 +72,9 @@ class Contest:
         plain: Sampler | None = None
         if space.tuned and options.sampler != "grid":
             plain = make_sampler(options.sampler, space.plain(), options.seed + 1)
-        singles = [] if options.sampler == "grid" else [Recipe((kind(),), setting) for kind in kinds]
+        module = self._builder.module
+        first = [*(module.at_own_rates(kinds) if module else ()), *(kind() for kind in kinds)]
+        singles = [] if options.sampler == "grid" else [Recipe((t,), setting) for t in first]
         queues = {
             "plain": [(Recipe((), setting), True)],
             "recipes": [(usual(setting), True), *((r, False) for r in singles)],

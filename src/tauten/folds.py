@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import torch
 from torch import Tensor
 
-from tauten.data import Layout, Preprocessor, Table, TargetScale
+from tauten.data import Layout, Learnt, Table, TargetScale
 from tauten.draws import derive_seed
 from tauten.errors import DataError, OptionError
 from tauten.evidence import time_blocks
@@ -31,7 +30,7 @@ class Fold:
     source: Source
     score: Tensor
     stop: Tensor | None
-    preprocessors: Mapping[str, Preprocessor]
+    preprocessors: Mapping[str, Learnt]
     scale: TargetScale | None
     weights: Floats | None = None
 
@@ -48,11 +47,11 @@ class Fold:
         """What some rows count."""
         return None if self.weights is None else self.weights[rows.numpy()]
 
-    def encoded(self, frame: pd.DataFrame) -> tuple[Tensor, dict[str, Tensor]]:
+    def encoded(self, features: Any) -> tuple[Tensor, dict[str, Tensor]]:
         """Inputs of rows, and all their encodings where there are several; as in a `Source`."""
-        return _encoded(self.preprocessors, frame)
+        return _encoded(self.preprocessors, features)
 
-    def preprocessor(self, setting: Setting) -> Preprocessor:
+    def preprocessor(self, setting: Setting) -> Learnt:
         """What makes inputs of rows, for a network of this setting."""
         return self.preprocessors.get(setting.numeric) or next(iter(self.preprocessors.values()))
 
@@ -99,8 +98,8 @@ class Development:
 
     @property
     def width(self) -> int:
-        """Numbers that a row has for networks, in all ways together."""
-        return sum(layout.width for layout in self.layouts.values())
+        """Numbers that a row has for networks, in all ways together; an array's row has no layout."""
+        return sum(layout.width for layout in self.layouts.values()) or self.table.columns
 
     def partition(self, *name: object) -> tuple[Split, ...]:
         """The splits of a name: k folds, or the one split of a large table. Unlike names give fresh ones."""
@@ -113,10 +112,10 @@ class Development:
 
     def fold(self, split: Split) -> Fold:
         """One split, preprocessed by its training rows."""
-        table, frame = self.table, self.table.frame
-        fitted = {name: Preprocessor.fit(frame.iloc[split.train], own) for name, own in self.layouts.items()}
+        table = self.table
+        fitted = {name: table.learnt(split.train, own) for name, own in self.layouts.items()}
         scale = TargetScale.fit(table.y[split.train]) if table.task == "regression" else None
-        inputs, encodings = _encoded(fitted, frame)
+        inputs, encodings = _encoded(fitted, table.features)
         weights, train = self._loss_weights(split.train), torch.from_numpy(split.train)
         source = Source(inputs, encode(table, scale), train, table.task, weights, self.loss, encodings)
         stop = None if split.stop is None else torch.from_numpy(split.stop)
@@ -143,8 +142,8 @@ class Development:
         return self.fold(Split(everything, none, None))
 
 
-def _encoded(fitted: Mapping[str, Preprocessor], frame: pd.DataFrame) -> tuple[Tensor, dict[str, Tensor]]:
-    encodings = {name: torch.from_numpy(own.transform(frame)) for name, own in fitted.items()}
+def _encoded(fitted: Mapping[str, Learnt], features: Any) -> tuple[Tensor, dict[str, Tensor]]:
+    encodings = {name: torch.from_numpy(own.transform(features)) for name, own in fitted.items()}
     return next(iter(encodings.values())), encodings if len(encodings) > 1 else {}
 
 

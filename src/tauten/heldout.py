@@ -68,7 +68,7 @@ class Held:
     @classmethod
     def of(cls, whole: Fold, opened: Table) -> "Held":
         """As the networks trained on `whole` see them."""
-        inputs, encodings = whole.encoded(opened.frame)
+        inputs, encodings = whole.encoded(opened.features)
         return cls(inputs, encode(opened, whole.scale), whole.unit, opened.task, opened.weights, encodings)
 
     def seen(self, setting: Setting) -> Tensor:

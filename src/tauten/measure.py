@@ -11,7 +11,7 @@ from typing import Any
 from torch import nn
 
 from tauten.cells import Arm, Trainer
-from tauten.data import Table
+from tauten.data import Table, check_network
 from tauten.evidence import compare, grade
 from tauten.finals import Finals, Scores, shown_interval
 from tauten.folds import Development
@@ -88,6 +88,7 @@ def measure(
     own: Own = BUILT_IN,
 ) -> Measured:
     """Measure recipes on a table; with `deliver` also train a model of each on all rows."""
+    check_network(table, module is not None)
     journal = Unrecorded()
     metrics = own.metrics(options.metric, table.task, table.y, table.weights)
     plan = selection_plan(table.y, table.task, options.folds, table.classes, table.together, table.time)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from tauten.conformal import half_width
-from tauten.data import Preprocessor, TargetScale, as_frame
+from tauten.data import Learnt, TargetScale, learnt_from_json
 from tauten.errors import OptionError, RunError
 from tauten.member import Delivered
 from tauten.nets.base import Net, Pass
@@ -36,15 +36,15 @@ def _evaluation(techniques: Sequence[Technique]) -> Pass:
 class Model:
     """A trained network that takes rows as the person has them.
 
-    Shapes: X is a table (n, columns) as given to search. `predict` gives class names or numbers (n,), or zeros and ones
-    of labels or numbers (n, K) where there are several `targets`; `predict_proba` probabilities (n, K) in the order of
-    `classes`, or of the labels. `residuals` (m,) are what prediction intervals are made of: sizes of
-    out-of-fold errors of a regression, as `conformal.quantiles` keeps them.
+    Shapes: X is a table (n, columns), or an array (n, …), as given to search. `predict` gives class names or numbers
+    (n,), or zeros and ones of labels or numbers (n, K) where there are several `targets`; `predict_proba` probabilities
+    (n, K) in the order of `classes`, or of the labels. `residuals` (m,) are what prediction intervals are made of:
+    sizes of out-of-fold errors of a regression, as `conformal.quantiles` keeps them.
     """
 
     recipe: Recipe
     delivered: Delivered
-    preprocessor: Preprocessor
+    preprocessor: Learnt
     scale: TargetScale | None
     classes: tuple[str, ...]
     targets: tuple[str, ...]
@@ -53,7 +53,7 @@ class Model:
 
     def outputs(self, X: Any) -> Tensor:
         """Raw network outputs (n, K) for a table: logits, or standardized numbers."""
-        return self.forward(torch.from_numpy(self.preprocessor.transform(as_frame(X))))
+        return self.forward(torch.from_numpy(self.preprocessor.transform(X)))
 
     def forward(self, x: Tensor, passing: Callable[[Sequence[Technique]], Pass] = _evaluation) -> Tensor:
         """Raw network outputs (n, K) for preprocessed inputs (n, d); `passing` makes the pass of each batch."""
@@ -107,7 +107,7 @@ class Model:
         """
         if self.build is None:
             raise RunError("the built-in network was searched, not a module of your own; call predict.")
-        net = ModuleNet(self.build, torch.from_numpy(self.preprocessor.transform(as_frame(X)))[:2])
+        net = ModuleNet(self.build, torch.from_numpy(self.preprocessor.transform(X))[:2], check=False)
         return net.load(self.delivered.w, self.delivered.buffers)
 
     def save(self, folder: str | Path) -> None:
@@ -151,7 +151,7 @@ class Model:
         return cls(
             Recipe.from_dict(about["recipe"]),
             Delivered(w, buffers),
-            Preprocessor.from_json(about["preprocessor"]),
+            learnt_from_json(about["preprocessor"]),
             TargetScale.from_json(about["scale"]) if about["scale"] else None,
             tuple(about["classes"]),
             tuple(about["targets"]),
@@ -162,6 +162,6 @@ class Model:
     def net(self, x: Tensor) -> Net:
         """The network without its weights, for preprocessed inputs (n, d)."""
         if self.build is not None:
-            return ModuleNet(self.build, x[:2])
+            return ModuleNet(self.build, x[:2], check=False)
         structure = [t for t in self.recipe.techniques if t.structural()]
         return MLP(x.shape[1:].numel(), len(self.classes) or len(self.targets), self.recipe.setting, structure)

@@ -121,7 +121,7 @@ class Builder:
         """How the training step is carried over members, by what the network can do."""
         if self.module is None and self._source.loss is None:
             return Stacked()
-        mappable = self.module is None or self.module.mappable
+        mappable = self.module is None or self.module.obstacle is None
         return Vmapped() if mappable and _mappable(self._source.loss, self._outputs) else Single()
 
 

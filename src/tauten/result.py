@@ -123,7 +123,7 @@ def result_of(found: Found, nested: Nested | None = None) -> Result:
     context = {
         "task": table.task,
         "rows": found.n_train,
-        "columns": int(table.frame.shape[1]),
+        "columns": table.columns,
         "outputs": len(table.classes) or len(table.targets),
         "network": "module" if found.model.build else "mlp",
         "verdict": found.verdict.name,

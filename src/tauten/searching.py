@@ -15,7 +15,7 @@ from torch import nn
 from tauten.cells import Arm, Trainer
 from tauten.contest import Contest, Field, diverged
 from tauten.costs import seconds_ratios
-from tauten.data import Table
+from tauten.data import Table, check_network
 from tauten.evidence import compare, holdout_agrees, too_small, verdict
 from tauten.finals import Finals, Plan
 from tauten.folds import Development, Fold, clusters
@@ -79,6 +79,7 @@ def prepare(
     `begun` is when the search began, as `time.monotonic()` tells it, where that was before.
     """
     begun = time.monotonic() if begun is None else begun
+    check_network(table, module is not None)
     rows, held = _sides(table, options.holdout)
     dev = table.take(rows)
     metrics = own.metrics(options.metric, dev.task, dev.y, dev.weights)

@@ -201,6 +201,11 @@ class Technique(Declared):
             set(v if isinstance(v := getattr(self, k), tuple) else (v,)) == {spec.off} for k, spec in switches.items()
         )
 
+    @classmethod
+    def at_rates(cls, rates: Sequence[float]) -> Self | None:
+        """The technique as a module's own dropout layers do it, at their rates in the order of their calls; or None."""
+        return None
+
     @property
     def statics(self) -> tuple[tuple[str, object], ...]:
         """The choices that differ from their default: members that share a group must agree on them."""
@@ -239,8 +244,8 @@ class Technique(Declared):
             return [value] * max(layers, 1)
         if len(value) != layers:
             raise RecipeError(
-                f"{cls.name}.{key} has {len(value)} values and the network has {layers} hidden activations; "
-                "give one number for all, or one for each."
+                f"{cls.name}.{key} has {len(value)} values and the network has {layers} places for it (hidden "
+                "activations, or dropout layers of its own); give one number for all, or one for each."
             )
         return list(value)
 

@@ -233,8 +233,8 @@ class _Watched(Pass):
         super().__init__(techniques, None)
         self._seen, self._layer = seen, 0
 
-    def activated(self, h: Tensor) -> Tensor:
-        h = super().activated(h)
+    def activated(self, h: Tensor, place: bool = True) -> Tensor:
+        h = super().activated(h, place)
         if self._layer == len(self._seen):
             self._seen.append([])
         self._seen[self._layer].append(h)

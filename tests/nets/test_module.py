@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -6,8 +7,11 @@ from torch import nn
 from tauten.draws import Draws, derive_seed
 from tauten.errors import ModelError
 from tauten.nets.base import Net, Pass
-from tauten.nets.module import ModuleNet, kernels_of
+from tauten.nets.kinds import kernels_of, kinds_of, tied
+from tauten.nets.module import ModuleNet
+from tauten.nets.places import Places
 from tauten.techniques.dropout import Dropout
+from tauten.techniques.weight_decay import WeightDecay
 
 EXAMPLE = torch.randn(4, 6, generator=torch.Generator().manual_seed(0))
 
@@ -118,12 +122,59 @@ class Reassigning(nn.Module):
         return self.linear(x)
 
 
+class Noisy(nn.Module):
+    def forward(self, x):
+        return x + torch.randn_like(x) if self.training else x
+
+
+class Flattened(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(6, 1)
+
+    def forward(self, x):
+        return self.linear(x).squeeze(-1)
+
+
+class Remembering(nn.Module):
+    """Python state that changes what it computes, which members would share."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear, self.calls = nn.Linear(6, 3), 0
+
+    def forward(self, x):
+        self.calls += 1
+        return self.linear(x) / self.calls
+
+
+def by_another_stream():
+    module = nn.Linear(6, 3)
+    with torch.no_grad():
+        module.weight.copy_(torch.from_numpy(np.random.default_rng().normal(size=(3, 6))))
+    return module
+
+
 @pytest.mark.parametrize(
     ("build", "message"),
     [
         (Reassigning, "buffer 'seen' is reassigned in forward"),
-        (lambda: nn.Sequential(nn.Linear(6, 3), nn.Dropout(0.5)), r"layer '1' is Dropout\(p=0.5.*technique dropout"),
-        (lambda: nn.Linear(5, 3), r"can't take a batch of shape \(4, 6\)"),
+        (
+            lambda: nn.Sequential(nn.Linear(6, 3), nn.AlphaDropout(0.5)),
+            r"layer '1', AlphaDropout.*draws random numbers",
+        ),
+        (
+            lambda: nn.Sequential(Noisy(), nn.Linear(6, 3)),
+            r"layer '0', Noisy\(\) draws random numbers in its forward pass",
+        ),
+        (Remembering, "the module draws random numbers"),
+        (by_another_stream, r"build\(\) gives another 'weight' each time under one torch.manual_seed"),
+        (lambda: nn.Linear(5, 3), r"can't take a batch of shape \(4, 6\) \(the module itself, Linear: mat1"),
+        (lambda: nn.Sequential(nn.Linear(6, 4), nn.Linear(5, 3)), r"\(layer '1', Linear\(in_features=5, .*: mat1"),
+        (Flattened, r"gives \(4,\) for a batch of shape \(4, 6\); it must give \(rows, outputs\)"),
+        (lambda: nn.GRU(6, 3), r"the module gives tuple for a batch"),
+        (lambda: nn.Linear(6, 3).requires_grad_(False), "no parameter of the module requires a gradient"),
+        (lambda: nn.LazyLinear(3), "lazy layers"),
         (lambda: 7, r"build\(\) returned int; it must return a torch.nn.Module"),
     ],
 )
@@ -132,18 +183,146 @@ def test_what_cannot_be_trained_faithfully_is_refused(build, message):
         ModuleNet(build, EXAMPLE)
 
 
-def test_a_dropout_layer_that_is_off_is_no_obstacle():
-    assert ModuleNet(lambda: nn.Sequential(nn.Linear(6, 3), nn.Dropout(0.0)), EXAMPLE).outputs == 3
+class DropPath(nn.Module):
+    """timm's layer: a row's branch is dropped; its own draws must never happen."""
+
+    def __init__(self, drop_prob):
+        super().__init__()
+        self.drop_prob = drop_prob
+
+    def forward(self, x):
+        raise AssertionError("it was not taken over")
 
 
-def test_recurrent_modules_are_known_not_to_map():
-    class Recurrent(nn.Module):
+class Dropping(nn.Module):
+    """Every kind of dropout of its own, as layers and as a function."""
+
+    def __init__(self):
+        super().__init__()
+        self.path, self.channels, self.units = DropPath(0.3), nn.Dropout2d(0.2), nn.Dropout(0.5, inplace=True)
+        self.last = nn.Linear(6, 3)
+
+    def forward(self, x):
+        h = torch.relu(x) + self.path(x)
+        h = self.channels(h.reshape(-1, 2, 3, 1)).flatten(1)
+        return self.last(F.dropout(input=self.units(h), p=0.1, training=self.training))
+
+
+def test_dropout_of_its_own_is_taken_over():
+    net = ModuleNet(Dropping, EXAMPLE)
+    assert [(p.layer, p.call, p.units, p.rate) for p in net.survey.places] == [
+        ("path", "DropPath", (1,), 0.3),
+        ("channels", "dropout2d", (2, 1, 1), 0.2),
+        ("units", "dropout", (6,), 0.5),
+        ("", "dropout", (6,), 0.1),
+    ]
+    assert [p.call for p in net.survey.activations] == ["relu"]
+    w, buffers = ({k: v[0] for k, v in tree.items()} for tree in net.init([5]))
+    draws = Draws(torch.tensor(1), torch.tensor(0), "step")
+    rates = (0.5, 0.4, 0.25, 0.6)
+    out, _ = net.forward(w, buffers, EXAMPLE, Pass((Dropout().with_values({"p": torch.tensor(rates)}),), draws))
+    masks = [
+        (~Draws(torch.tensor(1), torch.tensor(0), f"step/dropout/activation/{i}").bernoulli(p, torch.zeros(shape)))
+        / (1 - p)
+        for i, (p, shape) in enumerate(zip(rates, ((4, 1), (4, 2, 1, 1), (4, 6), (4, 6)), strict=True))
+    ]
+    h = torch.relu(EXAMPLE) + EXAMPLE * masks[0]
+    h = (h.reshape(-1, 2, 3, 1) * masks[1]).flatten(1) * masks[2] * masks[3]
+    torch.testing.assert_close(out, h @ w["last.weight"].T + w["last.bias"])
+    # Plain is the network without any technique: nothing is dropped, nothing is drawn.
+    for at in (Pass((), draws), Pass((), None)):
+        plain = (torch.relu(EXAMPLE) + EXAMPLE) @ w["last.weight"].T + w["last.bias"]
+        torch.testing.assert_close(net.forward(w, buffers, EXAMPLE, at)[0], plain)
+    with pytest.raises(AssertionError, match="not taken over"):
+        Dropping()(EXAMPLE)
+
+
+def test_its_own_rates_are_a_recipe_to_try():
+    net = ModuleNet(Dropping, EXAMPLE)
+    assert net.at_own_rates([WeightDecay, Dropout]) == [Dropout(p=(0.3, 0.2, 0.5, 0.1))]
+    # A drop path's rates begin near 0, below what a recipe may hold.
+    assert Dropout.at_rates((0.0, 0.004, 1.0)) == Dropout(p=(0.0, 0.01, 0.95))
+    assert Dropout.at_rates((0.5, 0.5)) == Dropout(p=0.5)
+    assert ModuleNet(sequential, EXAMPLE).at_own_rates([Dropout]) == []
+
+
+def test_attention_and_recurrence_never_drop_out_inside():
+    class Attending(nn.Module):
         def __init__(self):
             super().__init__()
-            self.rnn, self.last = nn.GRU(6, 4, batch_first=True), nn.Linear(4, 3)
+            self.mha = nn.MultiheadAttention(6, 2, dropout=0.5, batch_first=True)
+            self.rnn, self.last = nn.GRU(6, 4, 2, batch_first=True, dropout=0.5), nn.Linear(4, 3)
 
         def forward(self, x):
-            return self.last(self.rnn(x.unsqueeze(1))[0][:, -1])
+            h = torch.stack([x, x + 1, x * 2], 1)
+            h = h + self.mha(h, h, h)[0]
+            h = F.scaled_dot_product_attention(h, h, h, dropout_p=0.5 * self.training, is_causal=True)
+            return self.last(self.rnn(h)[0][:, -1])
 
-    assert not ModuleNet(Recurrent, EXAMPLE).mappable
-    assert ModuleNet(sequential, EXAMPLE).mappable
+    net = ModuleNet(Attending, EXAMPLE)
+    assert [(p.layer, p.call, p.rate) for p in net.survey.inside] == [
+        ("mha", "multi_head_attention_forward", 0.5), ("", "scaled_dot_product_attention", 0.5), ("rnn", "gru", 0.5),
+    ]  # fmt: skip
+    w, buffers = ({k: v[0] for k, v in tree.items()} for tree in net.init([5]))
+    module = net.load(w, buffers)
+    draws = Draws(torch.tensor(1), torch.tensor(0), "step")
+    torch.testing.assert_close(net.forward(w, buffers, EXAMPLE, Pass((), draws))[0], module(EXAMPLE))
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"is_causal": True}, {"scale": 0.5}, {"attn_mask": "bool"}, {"attn_mask": "float"}]
+)
+def test_attention_in_a_stack_is_torchs(options):
+    g = torch.Generator().manual_seed(0)
+    q, k, v = (torch.randn(2, 3, 2, 5, 4, generator=g) for _ in range(3))
+    given = dict(options)
+    if "attn_mask" in given:
+        mask = torch.rand(5, 5, generator=g) > 0.4
+        mask[:, 0] = True
+        given["attn_mask"] = mask if given["attn_mask"] == "bool" else mask.float()
+
+    def attend(q, k, v):
+        with Places(Pass((), None), own=True):
+            return F.scaled_dot_product_attention(q, k, v, **given)
+
+    stacked = torch.func.vmap(attend)(q, k, v)
+    want = torch.stack([F.scaled_dot_product_attention(*one, **given) for one in zip(q, k, v, strict=True)])
+    torch.testing.assert_close(stacked, want)
+
+
+def test_a_frozen_batch_norm_stays_as_it_is():
+    def build():
+        net = sequential()
+        net[1].requires_grad_(False)
+        return net
+
+    net = ModuleNet(build, EXAMPLE)
+    w, buffers = ({k: v[0] for k, v in tree.items()} for tree in net.init([5]))
+    out, after = net.forward(w, buffers, EXAMPLE, Pass((), Draws(torch.tensor(1), torch.tensor(0), "step")))
+    assert all(torch.equal(after[k], buffers[k]) for k in buffers)
+    torch.testing.assert_close(out, net.load(w, buffers)(EXAMPLE))
+
+
+def test_what_does_not_decay_is_told_by_kind():
+    class Tokens(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.token, self.words = nn.Parameter(torch.zeros(1, 1, 4)), nn.Embedding(9, 4)
+            self.normed = nn.utils.parametrizations.weight_norm(nn.Linear(4, 4))
+            self.frozen, self.head = nn.Linear(4, 4).requires_grad_(False), nn.Linear(4, 1)
+            self.norm, self.again = nn.RMSNorm(4), nn.Linear(4, 9, bias=False)
+            self.again.weight = self.words.weight
+
+    assert kinds_of(Tokens()) == {
+        "token": "added",
+        "words.weight": "decays",
+        "normed.bias": "bias",
+        "normed.parametrizations.weight.original0": "length",
+        "normed.parametrizations.weight.original1": "decays",
+        "frozen.weight": "frozen",
+        "frozen.bias": "frozen",
+        "head.weight": "decays",
+        "head.bias": "bias",
+        "norm.weight": "norm",
+    }
+    assert tied(Tokens()) == {"again.weight": "words.weight"}

@@ -82,7 +82,7 @@ def test_layers_draw_different_masks():
 def test_a_list_of_the_wrong_length_is_refused_before_anything_is_placed():
     source, recipe = problem(20, 3, 2, "classification"), Recipe((Dropout(p=(0.1, 0.2, 0.3)),), small_setting(8, 2))
     engine = engine_for(Member(0, recipe, 1), [source], Stacked())
-    with pytest.raises(RecipeError, match=r"dropout\.p has 3 values and the network has 2 hidden activations"):
+    with pytest.raises(RecipeError, match=r"dropout\.p has 3 values and the network has 2 places for it"):
         engine.admit([Member(0, recipe, 1)])
 
 

@@ -8,6 +8,7 @@ from rich.console import Console
 from tauten.cli.catalogue import experiment, techniques
 from tauten.cli.decomposing import bias_variance
 from tauten.cli.explaining import explain
+from tauten.cli.inspecting import inspect
 from tauten.cli.measuring import compare, train
 from tauten.cli.searching import resume, search
 from tauten.cli.using import info, predict
@@ -19,7 +20,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Finds, applies and proves the regularization of a neural network.",
 )
-for _command in (search, resume, train, predict, info, explain, compare, bias_variance, techniques, experiment):
+for _command in (
+    search,
+    resume,
+    train,
+    predict,
+    info,
+    inspect,
+    explain,
+    compare,
+    bias_variance,
+    techniques,
+    experiment,
+):
     app.command()(_command)
 
 

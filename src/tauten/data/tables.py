@@ -16,9 +16,11 @@ from tauten.bundles import alike
 from tauten.data.columns import column_bytes, counted, listed, mix, value_hashes
 from tauten.data.features import usable, without_copies
 from tauten.data.frames import as_frame
+from tauten.data.layout import Layout
+from tauten.data.preprocess import Preprocessor
 from tauten.data.read import FORMATS, read, suggestion
 from tauten.data.sides import crossings, group_codes, joined, times
-from tauten.data.targets import Task, encode, weights
+from tauten.data.targets import Task, beside, encode, weights
 from tauten.errors import DataError
 
 BUNDLED: dict[str, Task] = {
@@ -81,6 +83,20 @@ class Table:
         for name in self.frame:
             total = total + value_hashes(self.frame[name])
         return mix(total)
+
+    @property
+    def features(self) -> Any:
+        """Its features as a preprocessor reads them, row by row."""
+        return self.frame
+
+    @property
+    def columns(self) -> int:
+        """How many numbers or labels a row has."""
+        return int(self.frame.shape[1])
+
+    def learnt(self, rows: npt.NDArray[np.int64], layout: Layout) -> Any:
+        """The preprocessor that these rows teach."""
+        return Preprocessor.fit(self.frame.iloc[rows], layout)
 
     def take(self, rows: npt.ArrayLike) -> "Table":
         """The table of these rows, in this order; it keeps all classes, also those that no row is left of."""
@@ -188,14 +204,8 @@ def from_arrays(
     >>> from_arrays(np.eye(12), ["no", "yes"] * 6).classes
     ('no', 'yes')
     """
-    frame, targets = as_frame(X), _targets(y)
-    counts = None if sample_weight is None else _vector(sample_weight, "sample_weight")
-    for what, given in (("y", targets), ("sample_weight", counts)):
-        if given is not None and len(given) != len(frame):
-            raise DataError(
-                f"X has {counted(len(frame), 'row')} and {what} has {counted(len(given), 'value')}: expected one for "
-                "every row"
-            )
+    frame = as_frame(X)
+    targets, counts = beside(len(frame), y, sample_weight)
     declared, left_out = frozenset(_known(categorical, frame, name)), {*_known(drop, frame, name)}
     left_out |= {*_known([c for c in (groups, time) if c is not None], frame, name)}
     table = _table(name, frame.drop(columns=[*left_out]), targets, task, declared, counts, [])
@@ -236,31 +246,6 @@ def _known(names: Names, frame: pd.DataFrame, where: str) -> tuple[str, ...]:
                 + suggestion(name, [str(column) for column in frame.columns])
             )
     return tuple(dict.fromkeys(given))
-
-
-def _targets(y: Any) -> pd.DataFrame:
-    """One column for each target; several may come as a DataFrame or an array of two columns or more."""
-    if isinstance(y, pd.DataFrame):
-        return as_frame(y)
-    shape = _shape(y)
-    if len(shape) == 2 and shape[1] > 1:
-        return pd.DataFrame(np.asarray(y), columns=[f"y{i}" for i in range(shape[1])])
-    return _vector(y, "y").to_frame()
-
-
-def _shape(y: Any) -> tuple[int, ...]:
-    return np.shape(y) if hasattr(y, "ndim") or not isinstance(y, Sequence) else (len(y),)
-
-
-def _vector(y: Any, what: str) -> "pd.Series[Any]":
-    shape = _shape(y)
-    if len(shape) != 1:
-        raise DataError(f"{what} has shape {shape}: expected one dimension, a value for every row (ravel() makes it)")
-    name = "target" if what == "y" else what
-    if isinstance(y, pd.Series):
-        return y.reset_index(drop=True).rename(name if y.name is None else str(y.name))
-    known = isinstance(y, Sequence | pd.Index | pd.api.extensions.ExtensionArray)
-    return pd.Series(y if known else np.asarray(y), name=name)
 
 
 def _table(

@@ -1,5 +1,6 @@
 """What a table's targets ask for, and their values as the numbers that training reads."""
 
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from tauten.data.columns import counted, kind, labels, listed, numbers
+from tauten.data.frames import as_frame
 from tauten.errors import DataError, OptionError
 
 Task = Literal["classification", "multilabel", "regression"]
@@ -20,6 +22,21 @@ class Targets(NamedTuple):
     y: npt.NDArray[Any]
     task: Task
     classes: tuple[str, ...] = ()
+
+
+def beside(rows: int, y: Any, sample_weight: Any) -> tuple[pd.DataFrame, "pd.Series[Any] | None"]:
+    """What stands beside an array of so many rows: y, a column for each target, and weights where there are any.
+
+    Several targets may come as a DataFrame or an array of two columns or more. DataError for another number of rows.
+    """
+    targets, counts = _frame(y), None if sample_weight is None else _vector(sample_weight, "sample_weight")
+    for what, given in (("y", targets), ("sample_weight", counts)):
+        if given is not None and len(given) != rows:
+            raise DataError(
+                f"X has {counted(rows, 'row')} and {what} has {counted(len(given), 'value')}: expected one for every "
+                "row"
+            )
+    return targets, counts
 
 
 def encode(columns: pd.DataFrame, task: str | None, warnings: list[str], as_labels: bool = False) -> Targets:
@@ -45,6 +62,30 @@ def weights(column: "pd.Series[Any]") -> npt.NDArray[np.float64]:
         found = f"is {values[bad[0]]:g} in data row {bad[0] + 1}" if bad.size else "is 0 in every row"
         raise DataError(f"{what} {found}: expected a number from 0 up in every row, and more than 0 in some")
     return values
+
+
+def _frame(y: Any) -> pd.DataFrame:
+    if isinstance(y, pd.DataFrame):
+        return as_frame(y)
+    shape = _shape(y)
+    if len(shape) == 2 and shape[1] > 1:
+        return pd.DataFrame(np.asarray(y), columns=[f"y{i}" for i in range(shape[1])])
+    return _vector(y, "y").to_frame()
+
+
+def _shape(y: Any) -> tuple[int, ...]:
+    return np.shape(y) if hasattr(y, "ndim") or not isinstance(y, Sequence) else (len(y),)
+
+
+def _vector(y: Any, what: str) -> "pd.Series[Any]":
+    shape = _shape(y)
+    if len(shape) != 1:
+        raise DataError(f"{what} has shape {shape}: expected one dimension, a value for every row (ravel() makes it)")
+    name = "target" if what == "y" else what
+    if isinstance(y, pd.Series):
+        return y.reset_index(drop=True).rename(name if y.name is None else str(y.name))
+    known = isinstance(y, Sequence | pd.Index | pd.api.extensions.ExtensionArray)
+    return pd.Series(y if known else np.asarray(y), name=name)
 
 
 def _refuse_missing(column: "pd.Series[Any]", what: str) -> None:

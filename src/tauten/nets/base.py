@@ -25,8 +25,17 @@ class Pass:
         self._place = 0
         self._norms = 0
 
-    def activated(self, h: Tensor) -> Tensor:
-        """To be called by the network on every hidden activation."""
+    def activated(self, h: Tensor, place: bool = True) -> Tensor:
+        """To be called by the network on every hidden activation; where it is no place, nothing acts on it."""
+        return self._acted(h) if place else h
+
+    def dropped(self, h: Tensor, units: tuple[int, ...]) -> Tensor:
+        """To be called in the place of a module's own dropout; `units`, broadcast to h, is what has one mask value."""
+        if tuple(h.shape) == units or not self._acting:
+            return self._acted(h)
+        return h * self._acted(h.new_ones(units))
+
+    def _acted(self, h: Tensor) -> Tensor:
         place, self._place = self._place, self._place + 1
         for technique in self._acting:
             local = technique.at_layer(place)

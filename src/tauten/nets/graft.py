@@ -3,10 +3,13 @@
 import torch
 from torch import Tensor, nn
 
-from tauten.errors import DataError, ModelError, OptionError, RecipeError
+from tauten.errors import DataError, OptionError, RecipeError
 from tauten.member import one_hot
 from tauten.nets.base import Pass
-from tauten.nets.module import call, count_places, kernels_of
+from tauten.nets.kinds import kernels_of
+from tauten.nets.module import call
+from tauten.nets.places import Places, acting, set_mode
+from tauten.nets.preflight import survey
 from tauten.partners import data_of, misfit
 from tauten.technique import Technique
 from tauten.tensors import Tree
@@ -16,39 +19,49 @@ OWN_LAYERS: dict[str, type[nn.Module]] = {"batch_norm": nn.modules.batchnorm._Ba
 
 
 class Grafted:
-    """A module as a pure function of its weights and buffers, in which techniques act after every activation."""
+    """A module as a pure function of its weights and buffers, in which techniques act at every place.
+
+    `own` is known from the first batch on, see `bind`.
+    """
 
     def __init__(self, module: nn.Module) -> None:
-        self._module, self.kernels = module, kernels_of(module)
+        self._module, self.kernels, self.own = module, kernels_of(module), False
 
     def forward(self, w: Tree, buffers: Tree, x: Tensor, at: Pass) -> tuple[Tensor, Tree]:
         """Outputs (B, K) and the buffers after; the module's own tensors are not touched."""
-        return call(self._module, w, buffers, x, at)
+        return call(self._module, w, buffers, x, at, self.own)
+
+    def live(self, x: Tensor, at: Pass) -> Tensor:
+        """Outputs (B, K) by a plain call, which keeps buffers that the module reassigns."""
+        set_mode(self._module, True)
+        with acting(self._module, Places(at, self.own)):
+            out: Tensor = self._module(x)
+        return out
 
     def mask(self, w: Tree) -> Tree:
         """Nothing is padded."""
         return w
 
+    def bind(self, techniques: tuple[Technique, ...], x: Tensor, targets: Tensor | None) -> tuple[Technique, ...]:
+        """The techniques with their values as tensors, those per layer fitted to the places that a batch meets.
 
-def bind(
-    techniques: tuple[Technique, ...], module: nn.Module, x: Tensor, targets: Tensor | None
-) -> tuple[Technique, ...]:
-    """The techniques with their values as tensors, those per layer fitted to the activations that a batch meets.
-
-    `targets` (n, K) are those of all training rows, from which some learn.
-    """
-    for t in techniques:
-        if why := misfit(type(t), t.tasks[0], data_of(x.shape[1:])):
-            raise RecipeError(f"{t.name} {why} of shape {tuple(x.shape[1:])}; take recipe.without({t.name!r}).")
-    acting = [t.name for t in techniques if "activation" in t.hooks]
-    layers = count_places(module, x)[0] if acting else 0
-    if acting and not layers:
-        raise RecipeError(
-            f"{acting[0]} acts after activations such as nn.ReLU and the module calls none that Tauten knows; use one "
-            f"of torch's, or take recipe.without({acting[0]!r})."
-        )
-    bound = tuple(_bound(t, layers, x.device) for t in techniques)
-    return bound if targets is None else tuple(t.with_values(t.learn(targets.to(x.device))) for t in bound)
+        `targets` (n, K) are those of all training rows, from which some learn.
+        """
+        for t in techniques:
+            if why := misfit(type(t), t.tasks[0], data_of(x.shape[1:])):
+                raise RecipeError(f"{t.name} {why} of shape {tuple(x.shape[1:])}; take recipe.without({t.name!r}).")
+        acting_here = [t.name for t in techniques if "activation" in t.hooks]
+        found = survey(self._module, x) if acting_here else None
+        if found is not None and not found.places:
+            name = acting_here[0]
+            raise RecipeError(
+                f"{name} acts after activations such as nn.ReLU and the module calls none that Tauten knows; use one "
+                f"of torch's, or take recipe.without({name!r})."
+            )
+        self.own = found is not None and found.own
+        layers = len(found.places) if found else 0
+        bound = tuple(_bound(t, layers, x.device) for t in techniques)
+        return bound if targets is None else tuple(t.with_values(t.learn(targets.to(x.device))) for t in bound)
 
 
 def as_targets(y: Tensor, task: str, classes: int | None, name: str) -> Tensor:
@@ -73,16 +86,6 @@ def as_targets(y: Tensor, task: str, classes: int | None, name: str) -> Tensor:
     return one_hot(y, k)
 
 
-def check_module(module: nn.Module) -> None:
-    """ModelError for what is no module or has nothing to train."""
-    if not isinstance(module, nn.Module):
-        raise ModelError(f"the model is {type(module).__name__}; it must be a torch.nn.Module.")
-    if any(nn.parameter.is_lazy(p) for p in module.parameters()):
-        raise ModelError("the module has lazy layers without weights yet; call it on one batch first.")
-    if not any(p.requires_grad for p in module.parameters()):
-        raise ModelError("no parameter of the module requires a gradient; unfreeze those to be trained.")
-
-
 def check_technique(t: Technique, module: nn.Module, targets: Tensor | None) -> None:
     """RecipeError or OptionError for a technique that can't act on this module faithfully, with the fix."""
     if targets is None and type(t).learn is not Technique.learn:
@@ -94,13 +97,6 @@ def check_technique(t: Technique, module: nn.Module, targets: Tensor | None) -> 
             f"{t.name} changes what a network consists of and can't be grafted onto a module; put it into the module "
             f"itself (such as nn.BatchNorm1d), or take recipe.without({t.name!r})."
         )
-    if "activation" in t.hooks:
-        for name, layer in module.named_modules():
-            if isinstance(layer, nn.modules.dropout._DropoutNd) and layer.p > 0:
-                raise RecipeError(
-                    f"layer {name or 'itself'!r} of the module is {layer} and the recipe holds {t.name}: dropout would "
-                    f"act twice; remove it from the module, or take recipe.without({t.name!r})."
-                )
     if "inference" in t.hooks and _changes_inference(t):
         forms = ", ".join(f"{key} = {value!r}" for key, value in t.statics) or "as given"
         raise RecipeError(

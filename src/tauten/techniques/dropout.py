@@ -1,5 +1,7 @@
 """Dropout."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -26,6 +28,12 @@ class Dropout(
         off=0.0, low=0.01, high=0.95, default=0.2, search=(0.05, 0.7), per_layer=True, doc="probability of a zero"
     )
     form: str = choice(default="inverted", options=("inverted", "classic"), doc="where the scale is applied")
+
+    @classmethod
+    def at_rates(cls, rates: Sequence[float]) -> "Dropout":
+        spec = cls.hyperparameters()["p"]
+        own = [min(max(p, spec.low), spec.high) if p else 0.0 for p in rates]
+        return cls.from_dict({"p": own if len(set(own)) > 1 else own[0]})
 
     def kernel(self) -> Kernel:
         classic = float(self.form == "classic")
