@@ -51,6 +51,36 @@ class PlainMLP(nn.Module):
         return self.out(h)
 
 
+class PlainConvNet(nn.Module):
+    """The built-in convnet as a person would write it."""
+
+    def __init__(self, channels, outputs, setting, norm):
+        super().__init__()
+        widths = [channels, setting.width // 4, setting.width // 2, setting.width]
+        stages = [[a, *[b] * setting.depth] for a, b in pairwise(widths)]
+        self.stages = nn.ModuleList(
+            nn.ModuleList(nn.Conv2d(i, o, 3, padding=1, bias=not norm) for i in inputs)
+            for inputs, o in zip(stages, widths[1:], strict=True)
+        )
+        self.norms = nn.ModuleList(
+            nn.ModuleList(nn.BatchNorm2d(o, momentum=norm.momentum) if norm else nn.Identity() for _ in inputs)
+            for inputs, o in zip(stages, widths[1:], strict=True)
+        )
+        self.out = nn.LazyLinear(outputs)
+        self.act, self.skip = ACTIVATIONS[setting.activation], setting.skip
+
+    def forward(self, x, drop):
+        h, place = x, 0
+        for convs, norms in zip(self.stages, self.norms, strict=True):
+            for i, (conv, norm) in enumerate(zip(convs, norms, strict=True)):
+                z = conv(h)
+                if i == 0 and min(h.shape[2:]) > 4:
+                    z = F.max_pool2d(z, 2, ceil_mode=True)
+                z = drop(self.act(norm(z)).permute(0, 2, 3, 1), place).permute(0, 3, 1, 2)
+                h, place = (h + z if self.skip and i else z), place + 1
+        return self.out(h.permute(0, 2, 3, 1).flatten(1))
+
+
 class Hooked(nn.Module):
     """A user's module with dropout written behind its activations, by forward hooks."""
 
@@ -68,23 +98,24 @@ class Hooked(nn.Module):
 
 
 def names_in_torch(delivered):
-    """Tauten's names and shapes of the built-in network, as those of PlainMLP."""
+    """Tauten's names and shapes of the built-in network, as those of PlainMLP or PlainConvNet."""
     tensors = {}
     words = {"scale": "weight", "shift": "bias", "mean": "running_mean", "variance": "running_var"}
     for name, v in (delivered.w | delivered.buffers).items():
-        layer, *rest = name.split(".")
-        i = layer.removeprefix("hidden")
-        if rest[0] == "batch_norm":
-            tensors[f"norms.{i}.{words[rest[1]]}"] = v
+        layer, last = name.rsplit(".", 1)
+        own = layer.removesuffix(".batch_norm")
+        if own != layer:
+            tensors[f"norms.{own.removeprefix('hidden').removeprefix('stage')}.{words[last]}"] = v
         else:
-            tensors[f"out.{rest[0]}" if layer == "out" else f"hidden.{i}.{rest[0]}"] = v.T if v.ndim == 2 else v
+            named = layer.replace("hidden", "hidden.").replace("stage", "stages.")
+            tensors[f"{named}.{last}"] = v.T if v.ndim == 2 else v
     return tensors
 
 
 def optimizer_for(net, recipe):
     """torch.optim with a decay group for matrices, where torch has the recipe's decay."""
     setting = recipe.setting
-    kernels = [p for p in net.parameters() if p.ndim == 2]
+    kernels = [p for p in net.parameters() if p.ndim >= 2]
     others = [p for p in net.parameters() if p.ndim == 1]
     l2, decay = recipe.get("l2"), recipe.get("weight_decay")
     if setting.optimizer == "sgd":
@@ -120,8 +151,8 @@ def train_plainly(net, member, source):
         x, y = (t[source.train][rows] for t in (source.inputs, source.targets))
         if mixup := get("mixup"):
             partner = draws(step, "mixup/batch/partner").permutation(size)
-            share = draws(step, "mixup/batch/share").beta(mixup.alpha, y).unsqueeze(-1)
-            x, y = share * x + (1 - share) * x[partner], share * y + (1 - share) * y[partner]
+            share = draws(step, "mixup/batch/share").beta(mixup.alpha, y)
+            x, y = (s * t + (1 - s) * t[partner] for t in (x, y) for s in [share.reshape(size, *[1] * (t.ndim - 1))])
         if noise := get("input_noise"):
             x = x + noise.sigma * draws(step, "input_noise/batch").normal(x)
         smoothing = get("label_smoothing")
@@ -140,7 +171,7 @@ def train_plainly(net, member, source):
             else:
                 loss = F.cross_entropy(out, y, label_smoothing=smoothing.epsilon if smoothing else 0.0)
             if get("l2") and setting.optimizer != "sgd":
-                loss = loss + get("l2").strength * sum(p.square().sum() for p in net.parameters() if p.ndim == 2)
+                loss = loss + get("l2").strength * sum(p.square().sum() for p in net.parameters() if p.ndim >= 2)
             return loss
 
         optimizer.zero_grad()
@@ -176,6 +207,7 @@ SIZES = {"width": 13, "depth": 2, "batch_size": 16, "epochs": 20}
 ADAM = Setting(optimizer="adam", learning_rate=0.005, activation="tanh", **SIZES)
 ADAMW = Setting(optimizer="adamw", learning_rate=0.003, activation="gelu", schedule="cosine", **SIZES)
 SGD = Setting(optimizer="sgd", learning_rate=0.02, momentum=0.8, activation="silu", skip=False, **SIZES)
+SGD_SKIP = Setting(optimizer="sgd", learning_rate=0.01, momentum=0.8, activation="silu", **SIZES)
 NORM = {"batch_norm": {"momentum": 0.2}}
 CLASSES = [
     recipe(ADAM),
@@ -216,6 +248,30 @@ def test_the_built_in_network_trains_as_in_plain_torch(task, recipes):
     starts, ends = population(Builder(source), source, members)
     for m in members:
         net = PlainMLP(7, 3, m.recipe.setting, m.recipe.get("batch_norm"))
+        start = names_in_torch(starts[m.id])
+        missing = net.load_state_dict(start, strict=False)
+        assert not missing.unexpected_keys
+        assert all(k.endswith("num_batches_tracked") for k in missing.missing_keys)
+        assert_same(names_in_torch(ends[m.id]), train_plainly(net, m, source))
+        assert max(float((v - start[k]).abs().max()) for k, v in names_in_torch(ends[m.id]).items()) > 0.03
+
+
+IMAGES = [
+    recipe(ADAM),
+    recipe(ADAMW, weight_decay={"strength": 0.5}, dropout={"p": 0.2}, mixup=True, **NORM),
+    recipe(SGD, l2={"strength": 0.02}, ema={"decay": 0.9}, input_noise=True),
+    recipe(SGD_SKIP, dropout={"p": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)}, **NORM),
+]
+
+
+def test_the_built_in_convnet_trains_as_in_plain_torch():
+    source = problem(97, (2, 7, 10), 3, "classification")
+    small = {"width": 10, "depth": 1}
+    members = [Member(i, r.with_setting(**small), seed=300 + i, epochs=20) for i, r in enumerate(IMAGES)]
+    starts, ends = population(Builder(source), source, members)
+    for m in members:
+        net = PlainConvNet(2, 3, m.recipe.setting, m.recipe.get("batch_norm"))
+        net.out(torch.zeros(1, 4 * 5 * 10))
         start = names_in_torch(starts[m.id])
         missing = net.load_state_dict(start, strict=False)
         assert not missing.unexpected_keys

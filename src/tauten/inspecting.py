@@ -21,6 +21,7 @@ from tauten.technique import Technique, techniques
 
 SITES = {
     "normalize": "in the module itself, if you put a layer for it there; it can't be grafted",
+    "warp": "on every batch of images, before the network",
     "batch": "on every batch, before the network",
     "activation": "at {places}",
     "ascend": "on the gradient, taken a second time on the same batch",

@@ -91,7 +91,7 @@ class Group:
         batch_size = min(setting.batch_size, n)
         return cls(
             structure=(
-                *((key, getattr(setting, key)) for key in ("width", "depth", "activation", "skip")),
+                *((key, getattr(setting, key)) for key in ("net", "width", "depth", "activation", "skip")),
                 *((t.name, True) for t in chosen if t.structural()),
             ),
             statics=tuple((t.name, key, value) for t in chosen for key, value in t.statics if t.hooks != {"stop"}),

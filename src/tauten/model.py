@@ -17,7 +17,7 @@ from tauten.data import Learnt, TargetScale, learnt_from_json
 from tauten.errors import OptionError, RunError
 from tauten.member import Delivered
 from tauten.nets.base import Net, Pass
-from tauten.nets.mlp import MLP
+from tauten.nets.built_in import built_in
 from tauten.nets.module import ModuleNet
 from tauten.recipe import Recipe
 from tauten.technique import Technique, in_order
@@ -56,7 +56,7 @@ class Model:
         return self.forward(torch.from_numpy(self.preprocessor.transform(X)))
 
     def forward(self, x: Tensor, passing: Callable[[Sequence[Technique]], Pass] = _evaluation) -> Tensor:
-        """Raw network outputs (n, K) for preprocessed inputs (n, d); `passing` makes the pass of each batch."""
+        """Raw network outputs (n, K) for preprocessed inputs (n, …); `passing` makes the pass of each batch."""
         net = self.net(x)
         w, buffers = (net.padded(tree) for tree in (self.delivered.w, self.delivered.buffers))
         techniques = []
@@ -160,8 +160,8 @@ class Model:
         )
 
     def net(self, x: Tensor) -> Net:
-        """The network without its weights, for preprocessed inputs (n, d)."""
+        """The network without its weights, for preprocessed inputs (n, …)."""
         if self.build is not None:
             return ModuleNet(self.build, x[:2], check=False)
         structure = [t for t in self.recipe.techniques if t.structural()]
-        return MLP(x.shape[1:].numel(), len(self.classes) or len(self.targets), self.recipe.setting, structure)
+        return built_in(x.shape[1:], len(self.classes) or len(self.targets), self.recipe.setting, structure)

@@ -11,7 +11,6 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from types import TracebackType
 from typing import Self, TypeVar
 
-import torch
 from torch import Tensor, nn
 
 from tauten.engines.block import Block, Completed, Progress
@@ -19,14 +18,17 @@ from tauten.engines.native import Job, NativeEngine, Queue, able, bf16
 from tauten.engines.single import Single
 from tauten.engines.slots import Lift, Resident, SlotEngine
 from tauten.engines.stacked import Stacked
-from tauten.engines.vmapped import Vmapped
+from tauten.engines.vmapped import Vmapped, mappable
 from tauten.errors import OptionError, RecipeError
-from tauten.member import Delivered, Group, Member, RowLosses, Source
+from tauten.member import Delivered, Group, Member, Source
 from tauten.nets.base import Net
+from tauten.nets.built_in import built_in, convolves
+from tauten.nets.convnet import ConvNet
 from tauten.nets.mlp import MLP
 from tauten.nets.module import ModuleNet
 from tauten.partners import check_fit, data_of
 from tauten.recipe import Recipe
+from tauten.setting import Setting
 from tauten.tensors import one_thread
 
 BLOCK_WEIGHTS, BLOCK_SLOTS = (2**20, 2**23), 32
@@ -47,7 +49,7 @@ def size_of(net: Net) -> int:
 
 
 class Builder:
-    """Makes the network and the engine of a group: the built-in MLP, or the user's module.
+    """Makes the network and the engine of a group: a built-in one, or the user's module.
 
     `native=False` trains on torch engines only. `precision` is that of the native engine's matrix products in training:
     `fp32`, `bf16` where the processor has instructions for it, or `auto`, bf16 where it can be. All else is fp32.
@@ -62,11 +64,11 @@ class Builder:
         precision: str = "fp32",
     ) -> None:
         self._native = native and module is None and source.loss is None
-        able_bf16 = self._native and bf16()
+        able_bf16 = self._native and bf16() and source.inputs.ndim == 2
         if precision == "bf16" and not able_bf16:
             raise OptionError(
-                f"precision is {precision!r}, which needs a built-in network with a built-in loss, the native engine "
-                "and a processor with AVX512-BF16; take fp32."
+                f"precision is {precision!r}, which needs a built-in network with a built-in loss, a table, the native "
+                "engine and a processor with AVX512-BF16; take fp32."
             )
         self.precision = ("bf16" if able_bf16 else "fp32") if precision == "auto" else precision
         self._source, self._outputs = source, source.targets.shape[1]
@@ -91,7 +93,8 @@ class Builder:
         if self.module:
             return self.module.fresh()
         structure = [t for t in recipe.techniques if t.structural()]
-        return MLP(self._source.seen(recipe.setting).shape[1:].numel(), self._outputs, recipe.setting, structure)
+        inputs = self._source.seen(recipe.setting).shape[1:]
+        return built_in(inputs, self._outputs, recipe.setting, structure)
 
     def size(self, recipe: Recipe) -> int:
         """Weights of its network, padding included: what a gradient evaluation costs goes by them."""
@@ -105,33 +108,28 @@ class Builder:
 
     @property
     def fast(self) -> bool:
-        """Whether plain training, and so most recipes, is the native engine's."""
-        return self._native and able(Recipe(()))
+        """Whether plain training, and so most recipes, goes member by member: natively, or as convnets."""
+        return self.native(Recipe(())) or (self.module is None and convolves(Setting(), self._source.inputs.shape[1:]))
 
     def native(self, recipe: Recipe) -> bool:
         """Whether the native engine trains it: decided by capability, never by a stopwatch."""
-        return self._native and able(recipe)
+        return not convolves(recipe.setting, self._source.inputs.shape[1:]) and self._native and able(recipe)
 
     def block(self, net: Net, members: int, threads: int) -> int:
         """Slots of a block for so many members of one network: an even share for each thread, within limits."""
         low, high = (max(1, min(BLOCK_SLOTS, weights // size_of(net))) for weights in BLOCK_WEIGHTS)
+        low = 1 if isinstance(net, ConvNet) else low
         return min(max(-(-members // threads), low), high)
 
-    def lift(self) -> Lift:
+    def lift(self, net: Net) -> Lift:
         """How the training step is carried over members, by what the network can do."""
+        # A convolution fills a core, and a grouped one is slower and rounds otherwise among other members.
+        if isinstance(net, ConvNet):
+            return Single()
         if self.module is None and self._source.loss is None:
             return Stacked()
-        mappable = self.module is None or self.module.obstacle is None
-        return Vmapped() if mappable and _mappable(self._source.loss, self._outputs) else Single()
-
-
-def _mappable(loss: RowLosses | None, outputs: int) -> bool:
-    """Whether a loss can be mapped over members; one that looks at its numbers can't."""
-    example = torch.ones(2, 3, outputs)
-    try:
-        return loss is None or torch.func.vmap(loss)(example, example) is not None
-    except RuntimeError:
-        return False
+        able = (self.module is None or self.module.obstacle is None) and mappable(self._source.loss, self._outputs)
+        return Vmapped() if able else Single()
 
 
 class Population:
@@ -197,8 +195,9 @@ class Population:
         return Block(group, NativeEngine(group, net, self._resident, self._builder.precision), sys.maxsize)
 
     def _new_torch(self, group: Group, members: Sequence[Member]) -> Block:
-        net, lift = self._builder.net(members[0].recipe), self._builder.lift()
-        if size_of(net) < SMALL_WEIGHTS:
+        net = self._builder.net(members[0].recipe)
+        lift = self._builder.lift(net)
+        if size_of(net) < SMALL_WEIGHTS and not isinstance(net, ConvNet):
             self._torch_threads = min(self._threads, SMALL_THREADS)
         slots = self._block or self._builder.block(net, len(members), self._threads)
         # Empty slots of a fixed block are trained too, as dummies: no more of them than members.

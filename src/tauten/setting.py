@@ -34,8 +34,15 @@ class Setting(_Frozen):
     schedule: str = choice(default="constant", options=("constant", "cosine"), doc="of the learning rate")
     epochs: int = hyperparameter(low=1, high=100_000, default=50, integer=True, doc="full length")
     batch_size: int = hyperparameter(low=1, high=1_000_000, default=128, integer=True, doc="rows a step")
-    width: int = hyperparameter(low=1, high=65_536, default=128, integer=True, doc="hidden units of a layer")
-    depth: int = hyperparameter(low=0, high=100, default=2, integer=True, doc="hidden layers; 0 is a linear network")
+    net: str = choice(
+        default="auto", options=("auto", "mlp", "convnet"), doc="built-in network; auto: convnet for images, else mlp"
+    )
+    width: int = hyperparameter(
+        low=1, high=65_536, default=128, integer=True, doc="hidden units of a layer; channels of a convnet's last stage"
+    )
+    depth: int = hyperparameter(
+        low=0, high=100, default=2, integer=True, doc="hidden layers, 0: linear; residual layers of a convnet's stage"
+    )
     activation: str = choice(default="relu", options=("relu", "gelu", "silu", "tanh"), doc="after a hidden layer")
     skip: bool = choice(default=True, options=(False, True), doc="add each hidden layer's input to its output")
     numeric: str = choice(

@@ -76,9 +76,10 @@ def test_rows_of_another_shape_are_refused():
         ArrayPreprocessor.fit(IMAGES.astype(np.float32)).transform(IMAGES[:, :2])
 
 
-def test_the_built_in_network_reads_rows_of_one_axis():
-    table = of_arrays(IMAGES, DIGITS.target[:50])
-    check_network(table, True)
+def test_the_built_in_networks_read_tables_and_images():
+    check_network(of_arrays(IMAGES, DIGITS.target[:50]), False)
     check_network(from_arrays(DIGITS.data, DIGITS.target), False)
-    with pytest.raises(OptionError, match=r"X has shape \(50, 3, 8, 8\).* give model="):
+    table = of_arrays(IMAGES[:, 0], DIGITS.target[:50])
+    check_network(table, True)
+    with pytest.raises(OptionError, match=r"X has shape \(50, 8, 8\).* give model="):
         check_network(table, False)

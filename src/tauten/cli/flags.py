@@ -71,6 +71,7 @@ class Fixed:
     batch_size: Annotated[int | None, typer.Option(help="Rows a step.")] = None
     optimizer: Annotated[str | None, typer.Option(help="adamw, adam or sgd.")] = None
     width: Annotated[int | None, typer.Option(help="Hidden units of a layer of the built-in network.")] = None
+    net: Annotated[str | None, typer.Option(help="Built-in network: auto, mlp, or convnet for images.")] = None
     depth: Annotated[int | None, typer.Option(help="Hidden layers of the built-in network.")] = None
     numeric: Annotated[
         str | None, typer.Option(help="Numbers enter scaled (plain) or over quantile bins (piecewise); else tuned.")

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from tauten.engines.step import Batch, Hyper, Program, State, evaluate_step, functional, train_step
+from tauten.member import RowLosses
 from tauten.tensors import Tree
 
 
@@ -27,3 +28,12 @@ class Vmapped:
         """Outputs of all members."""
         out: Tensor = torch.func.vmap(partial(evaluate_step, program))(w, buffers, hyper, x)
         return out
+
+
+def mappable(loss: RowLosses | None, outputs: int) -> bool:
+    """Whether a loss can be mapped over members; one that looks at its numbers can't."""
+    example = torch.ones(2, 3, outputs)
+    try:
+        return loss is None or torch.func.vmap(loss)(example, example) is not None
+    except RuntimeError:
+        return False

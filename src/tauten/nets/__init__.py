@@ -1,1 +1,1 @@
-"""Networks that a population can train: the residual MLP, and any `nn.Module` of the user's."""
+"""Networks that a population can train: the residual MLP and convnet, and any `nn.Module` of the user's."""

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tauten.draws import Draws
 from tauten.nets.base import Pass
+from tauten.nets.layers import stacked, structural_parts, uniform_start
 from tauten.setting import Setting
 from tauten.technique import Technique
 from tauten.tensors import Tree, product
@@ -36,16 +36,19 @@ class MLP:
     out under a structural technique such as batch norm, which would cancel them. Every activation maps 0 to 0, so
     padded units stay 0.
 
-    Shapes: x (M?, B, inputs) gives (M?, B, outputs). Inputs of more axes, such as images, are laid out flat.
+    Shapes: x (M?, B, …), with as many numbers in a row as `inputs`, gives (M?, B, outputs).
     """
 
     stackable = True
 
-    def __init__(self, inputs: int, outputs: int, setting: Setting, structure: Sequence[Technique] = ()) -> None:
-        self.inputs, self.outputs, self.layers = inputs, outputs, setting.depth
+    def __init__(
+        self, inputs: int | Sequence[int], outputs: int, setting: Setting, structure: Sequence[Technique] = ()
+    ) -> None:
+        self.inputs = inputs if isinstance(inputs, int) else math.prod(inputs)
+        self.outputs, self.layers = outputs, setting.depth
         self._act = ACTIVATIONS[setting.activation]
         self._skip, self._structure = setting.skip, tuple(structure)
-        widths = [inputs, *[setting.width] * setting.depth, outputs]
+        widths = [self.inputs, *[setting.width] * setting.depth, outputs]
         names = [*(f"hidden{i}" for i in range(setting.depth)), "out"]
         self._shapes: dict[str, tuple[int, ...]] = {}
         for name, fan_in, fan_out in zip(names, widths, widths[1:], strict=False):
@@ -54,7 +57,7 @@ class MLP:
                 self._shapes[f"{name}.bias"] = (fan_out,)
         self._hidden = tuple(zip(names[:-1], widths[1:], strict=False))
         self.kernels = {name: 1 for name in self._shapes if name.endswith(".weight")}
-        own, buffers = self._structural()
+        own, buffers = structural_parts(structure, self._hidden)
         self._sizes = self._shapes | {k: tuple(v.shape) for k, v in (own | buffers).items()}
         self.parts = {
             key: (torch.Size(self._sizes[key]), key in buffers)
@@ -66,23 +69,16 @@ class MLP:
 
     def init(self, seeds: Sequence[int]) -> tuple[Tree, Tree]:
         """Fresh weights and buffers, padded, stacked (M, …)."""
-        seed = torch.tensor(seeds, dtype=torch.int64)
-        draws = Draws(seed, torch.zeros_like(seed), "init")
-        weights: Tree = {}
-        for name, shape in self._shapes.items():
-            fan_in = self._shapes[name.replace(".bias", ".weight")][0]
-            like = torch.empty(len(seeds), *shape)
-            weights[name] = (draws.at(name).uniform(like) * 2 - 1) / math.sqrt(fan_in)
-        own, buffers = self._structural()
-        weights |= {k: v.expand(len(seeds), *v.shape) for k, v in own.items()}
-        stacked = {k: v.expand(len(seeds), *v.shape) for k, v in buffers.items()}
-        return self._pad(weights), self._pad(stacked)
+        fans = {name: self._shapes[name.replace(".bias", ".weight")][0] for name in self._shapes}
+        own, buffers = structural_parts(self._structure, self._hidden)
+        weights = uniform_start(self._shapes, fans, seeds) | stacked(own, len(seeds))
+        return self._pad(weights), self._pad(stacked(buffers, len(seeds)))
 
     def forward(self, w: Tree, buffers: Tree, x: Tensor, at: Pass) -> tuple[Tensor, Tree]:
         """Outputs for a batch; `at` lets techniques act on the way."""
-        x = x.flatten(w["out.weight"].ndim - 1)
         room = pad_to(self.inputs) - self.inputs
-        h = F.pad(x, (0, room)) if room else x
+        rows = x.flatten(w["out.bias"].ndim)
+        h = F.pad(rows, (0, room)) if room else rows
         for i, (name, _) in enumerate(self._hidden):
             z = product(h, w[f"{name}.weight"])
             if not self._structure:
@@ -104,15 +100,6 @@ class MLP:
     def padded(self, w: Tree) -> Tree:
         """The inverse of `unpadded`."""
         return self._pad(w)
-
-    def _structural(self) -> tuple[Tree, Tree]:
-        own: Tree = {}
-        buffers: Tree = {}
-        for name, width in self._hidden:
-            for t in self._structure:
-                own |= {f"{name}.{t.name}.{k}": v for k, v in t.parameters(width).items()}
-                buffers |= {f"{name}.{t.name}.{k}": v for k, v in t.buffers(width).items()}
-        return own, buffers
 
     def _pad(self, tree: Tree) -> Tree:
         result = {}

@@ -57,7 +57,7 @@ class BatchNorm(
         members, rows, width = h.shape
         units, scale, shift = members * width, own["scale"].flatten(), own["shift"].flatten()
         out, mean, inverse = torch.native_group_norm(
-            h.mT.reshape(1, units, rows), scale, shift, 1, units, rows, units, self.epsilon
+            h.mT.reshape(1, units, rows).contiguous(), scale, shift, 1, units, rows, units, self.epsilon
         )
         variance = (inverse.square().reciprocal() - self.epsilon).clamp_min(0)
         return out.view(members, width, rows).mT, mean.view(members, width), variance.view(members, width)

@@ -28,10 +28,11 @@ from tauten.member import Delivered, Group, Member
 from tauten.recipe import Recipe
 from tauten.setting import Setting
 from tauten.testing.problems import (
+    CONVNET,
     NATIVE,
     SIZES,
     Kind,
-    data_for,
+    cases,
     distance,
     engine_for,
     engines,
@@ -46,9 +47,9 @@ from tauten.testing.problems import (
 def off_is_identity(kind: Kind) -> None:
     """Law 1: at its off value a member's bits are those without it, also beside neighbours that hold infinities."""
     for i, (rows, inputs, outputs, width, depth) in enumerate(SIZES):
-        for task, data in itertools.product(kind.tasks, data_for(kind)):
+        for task, (data, net) in itertools.product(kind.tasks, cases(kind, odd=i > 0)):
             source = problem(rows, inputs, outputs, task, weighted=i > 0, data=data)
-            setting = small_setting(width, depth)
+            setting = small_setting(width, depth, net=net)
             for technique in variants(kind):
                 with_it = Recipe((technique,), setting)
                 if kind.structural():
@@ -56,28 +57,30 @@ def off_is_identity(kind: Kind) -> None:
                     assert on != absent, f"{kind.name} is structural and must make a group of its own"
                     continue
                 off = Recipe((kind.from_dict({**technique.to_dict(), **kind.off_values()}),), setting)
-                for lift in engines(technique):
+                for lift in engines(technique, net):
                     engine = engine_for(Member(0, off, 11), [source], lift)
                     engine.admit([Member(i, r, 10 + i) for i, r in ((2, with_it), (1, off), (3, with_it))])
                     engine.admit([Member(4, off, 11)])
                     _spoil(engine, 2, math.inf)
                     engine.run(12)
                     want = trained([Member(0, Recipe((), setting), 11)], source, lift, 12)[0]
-                    where = f"{kind.name} off changes bits at {rows, inputs, outputs, width, depth}"
+                    where = f"{kind.name} off changes bits of {net} at {rows, inputs, outputs, width, depth}"
                     assert same_bits(engine.extract(1), want), where
                     assert same_bits(engine.extract(4), want), f"{where}, in the last slot"
 
 
 def isolation(kind: Kind) -> None:
     """Law 2: a member trains beside changing neighbours exactly as alone."""
-    for (i, (rows, inputs, outputs, width, depth)), data in itertools.product(enumerate(SIZES), data_for(kind)):
+    for i, (rows, inputs, outputs, width, depth) in enumerate(SIZES):
         task = kind.tasks[i % len(kind.tasks)]
-        source = problem(rows, inputs, outputs, task, weighted=i > 0, data=data)
-        setting = small_setting(width, depth)
-        for technique in variants(kind):
+        for (data, net), technique in itertools.product(cases(kind, odd=i > 0), variants(kind)):
+            source, setting = (
+                problem(rows, inputs, outputs, task, weighted=i > 0, data=data),
+                small_setting(width, depth, net=net),
+            )
             recipe = Recipe((technique,), setting)
             plain = recipe if kind.structural() or kind.passes > 1 else Recipe((), setting)
-            for lift in engines(technique):
+            for lift in engines(technique, net):
                 engine = engine_for(Member(0, recipe, 5), [source], lift)
                 engine.admit([Member(0, plain, 21), Member(1, recipe, 5), Member(2, plain, 22)])
                 engine.run(4)
@@ -123,14 +126,14 @@ def bounds(kind: Kind) -> None:
 def on_has_effect(kind: Kind) -> None:
     """Law 4: at the card's values it changes delivered weights, outputs or the stopping epoch."""
     rising = [1.0 + 0.1 * i for i in range(40)]
-    for technique, data in itertools.product(variants(kind), data_for(kind)):
+    for technique, (data, net) in itertools.product(variants(kind), cases(kind)):
         if "stop" in kind.hooks and technique.stop(rising).now:
             continue
         task = kind.tasks[0]
-        source, setting = problem(40, 6, 3, task, data=data), small_setting(16, 2)
+        source, setting = problem(40, 6, 3, task, data=data), small_setting(16, 2, net=net)
         outputs = []
         for recipe in (Recipe((technique,), setting), Recipe((), setting)):
-            engine = engine_for(Member(0, recipe, 3), [source], Stacked())
+            engine = engine_for(Member(0, recipe, 3), [source], engines(technique, net)[0])
             engine.admit([Member(0, recipe, 3)])
             engine.run(10)
             outputs.append(engine.evaluate({0: torch.arange(40)})[0])
@@ -150,12 +153,12 @@ def round_trip(kind: Kind) -> None:
 
 def evaluation_is_a_function(kind: Kind) -> None:
     """Law 6: outputs depend on delivered weights, buffers and the row alone."""
-    source = problem(300, 7, 3, kind.tasks[0], data=kind.data[0])
-    setting = small_setting(13, 2, batch_size=32)
     rows = torch.arange(300)
     shuffled = torch.randperm(300, generator=torch.Generator().manual_seed(1))
-    for technique, lift in ((t, lift) for t in variants(kind) for lift in engines(t)):
-        recipe = Recipe((technique,), setting)
+    asked = [(data, net, t, lift) for data, net in cases(kind) for t in variants(kind) for lift in engines(t, net)]
+    for data, net, technique, lift in asked:
+        source = problem(300, 7, 3, kind.tasks[0], data=data)
+        recipe = Recipe((technique,), small_setting(13, 2, batch_size=32, net=net))
         engine = engine_for(Member(0, recipe, 3), [source], lift)
         engine.admit([Member(0, recipe, 3), Member(1, recipe, 4)])
         engine.run(6)
@@ -169,11 +172,11 @@ def evaluation_is_a_function(kind: Kind) -> None:
 
 def a_sick_member_is_alone(kind: Kind) -> None:
     """Law 8: divergence of one member leaves the others' bits unchanged."""
-    source, setting = problem(30, 5, 3, kind.tasks[0], data=kind.data[0]), small_setting(9, 2)
-    for technique in variants(kind):
-        recipe = Recipe((technique,), setting)
+    for (data, net), technique in itertools.product(cases(kind), variants(kind)):
+        source = problem(30, 5, 3, kind.tasks[0], data=data)
+        recipe = Recipe((technique,), small_setting(9, 2, net=net))
         sick = recipe.with_setting(learning_rate=100.0, activation="relu")
-        for lift in engines(technique):
+        for lift in engines(technique, net):
             engine = engine_for(Member(0, recipe, 3), [source], lift)
             engine.admit([Member(1, sick, 8), Member(0, recipe, 3), Member(2, sick, 9)])
             _spoil(engine, 1, math.nan)
@@ -188,19 +191,23 @@ def every_engine_agrees(kind: Kind) -> None:
     """Law 9: stacked, vmapped, one at a time and native: one step to 2e-6 of the update, five to 2e-4."""
     lifts: dict[str, Callable[[], Lift | str]] = {"vmapped": Vmapped, "single": Single, NATIVE: lambda: NATIVE}
     for optimizer, rate, weighted in (("sgd", 0.1, False), ("adamw", 0.003, True)):
-        for task, technique, data in itertools.product(kind.tasks, variants(kind), data_for(kind)):
+        # A convnet by sgd alone: in a filter's gradient pixels cancel, and what Adam divides by it shows the rounding.
+        shapes = cases(kind, odd=optimizer == "adamw")
+        for task, technique, (data, net) in itertools.product(kind.tasks, variants(kind), shapes):
             source = problem(23, 5, 3, task, weighted=weighted, data=data)
-            recipe = Recipe((technique,), small_setting(7, 2, optimizer, learning_rate=rate, activation="tanh"))
+            depth = 1 if net == CONVNET else 2
+            setting = small_setting(7, depth, optimizer, learning_rate=rate, activation="tanh", net=net)
+            recipe = Recipe((technique,), setting)
             members = [Member(i, recipe, 40 + i) for i in range(3)]
             for steps, tolerance in ((1, 2e-6), (5, 2e-4)):
                 want = trained(members, source, Stacked(), steps)
                 for name, lift in lifts.items():
-                    if name == NATIVE and not able(recipe):
+                    if name == NATIVE and (not able(recipe) or net == CONVNET):
                         continue
                     got = trained(members, source, lift(), steps, slots=5)
                     for id in want:
                         apart = distance(want[id].w | want[id].buffers, got[id].w | got[id].buffers)
-                        where = f"{kind.name}, {task}, {data}, {name}, {optimizer}, {steps} steps"
+                        where = f"{kind.name}, {task}, {data}, {net}, {name}, {optimizer}, {steps} steps"
                         assert apart <= tolerance, f"{where}: {apart:.1e}"
 
 

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import torch
 
 from tauten.engines.native import NativeEngine, able
+from tauten.engines.single import Single
 from tauten.engines.slots import Lift, Resident, SlotEngine
 from tauten.engines.stacked import Stacked
 from tauten.member import Delivered, Group, Member, Source, one_hot
+from tauten.nets.built_in import built_in
 from tauten.nets.mlp import MLP
 from tauten.recipe import Recipe
 from tauten.setting import Setting
@@ -44,8 +46,8 @@ def small_setting(width: int, depth: int, optimizer: str = "adamw", **values: ob
     return Setting.from_dict({**base, "learning_rate": 0.01, **values})
 
 
-NATIVE = "native"
-"""Stands for the native engine where the others are named by their lift."""
+NATIVE, CONVNET = "native", "convnet"
+"""The first stands for the native engine where the others are named by their lift."""
 
 
 def engine_for(
@@ -54,13 +56,18 @@ def engine_for(
     """An engine for the group of a member, on the built-in network."""
     recipe, source = first.recipe, sources[first.source]
     structure = [t for t in recipe.techniques if t.structural()]
-    net = MLP(source.inputs.shape[1:].numel(), source.targets.shape[1], recipe.setting, structure)
+    net = built_in(source.inputs.shape[1:], source.targets.shape[1], recipe.setting, structure)
     group, data = Group.of(first, source), Resident(sources)
-    return NativeEngine(group, net, data) if isinstance(lift, str) else SlotEngine(group, net, data, lift, capacity)
+    if isinstance(lift, str):
+        assert isinstance(net, MLP), "the native engine trains this one only"
+        return NativeEngine(group, net, data)
+    return SlotEngine(group, net, data, lift, capacity)
 
 
-def engines(technique: Technique) -> list[Lift | str]:
-    """The engines on which every law must hold: stacked, and native where it has code for the technique."""
+def engines(technique: Technique, net: str = "mlp") -> list[Lift | str]:
+    """The engines on which every law must hold: stacked, and native where it has code; a convnet's is one at a time."""
+    if net == CONVNET:
+        return [Single()]
     return [Stacked(), *([NATIVE] if able(Recipe((technique,))) else [])]
 
 
@@ -87,9 +94,14 @@ def distance(a: Tree, b: Tree) -> float:
     return max(float((a[k] - b[k]).abs().max()) for k in a)
 
 
-def data_for(kind: Kind) -> list[str]:
-    """The kinds of data on which the laws must hold: all that it is for where it changes batches, else the first."""
-    return list(kind.data if kind.hooks & {"warp", "batch"} else kind.data[:1])
+def cases(kind: Kind, odd: bool = False) -> list[tuple[str, str]]:
+    """The data and networks on which the laws must hold; `odd` leaves out the convnet, which takes its time.
+
+    The MLP meets all data that a technique is for where it changes batches, else the first.
+    """
+    own = kind.data if kind.hooks & {"warp", "batch"} else kind.data[:1]
+    images = [("images", CONVNET)] if "images" in kind.data and not odd else []
+    return [(data, "mlp") for data in own] + images
 
 
 def variants(kind: Kind) -> list[Technique]:
