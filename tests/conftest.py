@@ -9,6 +9,9 @@ from tauten.draws import Draws
 
 MEMBERS, ROWS = 3, 40
 
+# Tests run side by side, one a core: threads of torch's own would wait for each other.
+torch.set_num_threads(1)
+
 
 @pytest.fixture(scope="session")
 def digits():

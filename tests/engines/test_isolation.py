@@ -71,6 +71,7 @@ def populations(draw, members, structural=True, depth=None):
         activation=draw(st.sampled_from(["relu", "gelu", "silu", "tanh"])),
         skip=draw(st.booleans()),
         epochs=3,
+        net="mlp",
     )
     fitting = [k for k in KINDS.values() if not misfit(k, task, data) and (structural or not k.structural())]
     kinds = draw(st.lists(st.sampled_from(fitting), min_size=1, max_size=4, unique=True))

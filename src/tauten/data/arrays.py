@@ -158,8 +158,8 @@ def check_network(table: Table, own_module: bool) -> None:
     """OptionError where a built-in network would have to read rows that are neither lists of numbers nor images."""
     if isinstance(table, Arrays) and table.values.ndim != 4 and not own_module:
         raise OptionError(
-            f"X has shape {table.values.shape} and the built-in networks read tables and images; give model=, a network "
-            "of your own, X[:, None] where rows are images without colour, or X.reshape(len(X), -1)."
+            f"X has shape {table.values.shape} and the built-in networks read tables and images; give model=, a "
+            "network of your own, X[:, None] where rows are images without colour, or X.reshape(len(X), -1)."
         )
 
 
