@@ -64,10 +64,23 @@ def test_recipes_are_compared_on_images():
     assert set(found["recipes"]) == {"own", "dropout"}
 
 
+def test_images_without_a_network_of_ones_own_train_on_the_convnet(tmp_path):
+    options = {**OPTIONS, "setting": {**OPTIONS["setting"], "width": 8, "depth": 0}}
+    result = tauten.search(IMAGES, LABELS, out=tmp_path / "run", **{**options, "techniques": "rotation,dropout"})
+    assert result.evidence["chosen"]["setting"]["net"] == "auto"
+    again = Model.load(tmp_path / "run")
+    assert again.delivered.w["stage0.0.weight"].shape == (2, 1, 3, 3)
+    np.testing.assert_array_equal(again.predict_proba(IMAGES[:9]), result.model.predict_proba(IMAGES[:9]))
+
+
+def test_rows_of_two_axes_are_neither_a_table_nor_images():
+    with pytest.raises(OptionError, match=r"X has shape \(300, 8, 8\).*; give model="):
+        tauten.search(IMAGES[:, 0], LABELS, trials=3, threads=1)
+
+
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({}, OptionError, "the built-in network reads rows of one axis; give model="),
         ({"model": convnet, "groups": "x0"}, OptionError, r"groups is 'x0' and X has shape \(300, 1, 8, 8\)"),
         ({"model": Recurrent}, ModelError, r"can't take a batch of shape \(2, 1, 8, 8\) \(layer 'rnn', LSTM"),
     ],

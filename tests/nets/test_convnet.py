@@ -195,7 +195,7 @@ def test_it_learns_digits():
 
     x, y = load_digits(return_X_y=True)
     source = Source(
-        torch.tensor(x, dtype=torch.float32).reshape(-1, 8, 8) / 8 - 1,
+        torch.tensor(x, dtype=torch.float32).reshape(-1, 1, 8, 8) / 8 - 1,
         one_hot(y, 10),
         torch.arange(1200),
         "classification",

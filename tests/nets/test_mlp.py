@@ -109,7 +109,7 @@ def test_images_are_laid_out_flat_whichever_engine_trains():
     """The same bits as for the table of their pixels; techniques that change images train beside."""
     images = problem(30, 4, 3, "classification", data="images")
     table = dataclasses.replace(images, inputs=images.inputs.flatten(1))
-    plain = Recipe((), small_setting(9, 2))
+    plain = Recipe((), small_setting(9, 2, net="mlp"))
     members = [Member(0, plain, 3, epochs=2), Member(1, Recipe((Rotation(),), plain.setting), 3, epochs=2)]
 
     def trained(source, members, native):

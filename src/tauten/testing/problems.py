@@ -22,14 +22,21 @@ Kind = type[Technique]
 
 
 def problem(
-    rows: int, inputs: int, outputs: int, task: str, seed: int = 0, weighted: bool = False, data: str = "tables"
+    rows: int,
+    inputs: int | tuple[int, ...],
+    outputs: int,
+    task: str,
+    seed: int = 0,
+    weighted: bool = False,
+    data: str = "tables",
 ) -> Source:
     """A small random problem; the first four fifths of its rows are trained on. Some rows' weights are 0.
 
-    Images have three channels, `inputs` rows of pixels and 7 columns.
+    `inputs` is the shape of a row; of one number, images have three channels, as many rows of pixels and 7 columns.
     """
     g = torch.Generator().manual_seed(seed)
-    x = torch.randn(rows, *((3, inputs, 7) if data == "images" else (inputs,)), generator=g)
+    shape = inputs if isinstance(inputs, tuple) else (3, inputs, 7) if data == "images" else (inputs,)
+    x = torch.randn(rows, *shape, generator=g)
     if task == "classification":
         y = one_hot(torch.randint(outputs, (rows,), generator=g), outputs)
     elif task == "multilabel":
