@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
 from tauten.cli.flags import Folder, Threads
 from tauten.errors import OptionError
@@ -40,8 +41,10 @@ def experiment(
     known = experiments()
     console = Console()
     if name is None:
+        listed = Table.grid("", "", padding=(0, 2, 0, 0))
         for key, run in known.items():
-            console.print(f"[bold]{key}[/]  {(run.__doc__ or '').splitlines()[0]}")
+            listed.add_row(f"[bold]{key}[/]", (run.__doc__ or "").splitlines()[0])
+        console.print(listed)
         return
     if name not in known:
         raise OptionError(f"there is no experiment {name!r}; {suggest(name, known)}.")
