@@ -11,7 +11,7 @@ from typing import Any
 from torch import nn
 
 from tauten.contest import usual
-from tauten.data import Table, from_arrays, has_axes, load, of_arrays
+from tauten.data import Table, from_arrays, has_axes, holds_images, images, load, of_arrays
 from tauten.declare import Value
 from tauten.errors import ModelError, OptionError, RunError
 from tauten.journal import Journal
@@ -231,6 +231,11 @@ def table_of(X: Any, y: Any, target: str | Sequence[str] | None, options: Option
         raise OptionError("sample_weight goes with arrays X and y; of a file or a DataFrame name the column by weight.")
     if isinstance(X, str | Path) and y is not None:
         raise OptionError(f"y was given beside {str(X)!r}, which holds its own target; leave y out, or pass arrays.")
+    if isinstance(X, str | Path) and holds_images(X):
+        _no_columns(options, f"{str(X)!r} holds images")
+        if target is not None or options.weight is not None:
+            raise OptionError(f"{str(X)!r} holds images, without columns; leave target and weight out.")
+        return images(X, options.task)
     if isinstance(X, str | Path) or (y is None and target is not None and hasattr(X, "columns")):
         return load(X, target, **columns, weight=options.weight, holdout_file=options.holdout_file)
     if y is None:
@@ -238,7 +243,8 @@ def table_of(X: Any, y: Any, target: str | Sequence[str] | None, options: Option
     if options.weight is not None:
         raise OptionError(f"weight ({options.weight}) names a column beside the targets; with y pass sample_weight.")
     if has_axes(X):
-        return _arrays_of(X, y, options, sample_weight)
+        _no_columns(options, f"X has shape {tuple(X.shape)}")
+        return of_arrays(X, y, task=options.task, sample_weight=sample_weight)
     if options.holdout_file is not None:
         raise OptionError(
             f"holdout_file ({options.holdout_file}) goes with a file or a DataFrame that holds its targets; name them "
@@ -247,13 +253,10 @@ def table_of(X: Any, y: Any, target: str | Sequence[str] | None, options: Option
     return from_arrays(X, y, **columns, sample_weight=sample_weight)
 
 
-def _arrays_of(X: Any, y: Any, options: Options, sample_weight: Any) -> Table:
+def _no_columns(options: Options, what: str) -> None:
     for name in ("categorical", "drop", "groups", "time", "holdout_file"):
         if given := getattr(options, name):
-            raise OptionError(
-                f"{name} is {given!r} and X has shape {tuple(X.shape)}, without columns; leave {name} out."
-            )
-    return of_arrays(X, y, task=options.task, sample_weight=sample_weight)
+            raise OptionError(f"{name} is {given!r} and {what}, without columns; leave {name} out.")
 
 
 def recipe_of(recipe: Recipe | str | Path, options: Options, rows: int) -> Recipe:

@@ -11,7 +11,11 @@ import typer
 from tauten.errors import OptionError, RunError
 
 Source = Annotated[
-    str, typer.Argument(help="digits, breast_cancer, wine, diabetes; or a CSV, TSV, ARFF, Parquet or Feather file.")
+    str,
+    typer.Argument(
+        help="digits, breast_cancer, wine, diabetes; a CSV, TSV, ARFF, Parquet or Feather file; or images: a folder "
+        "with one for each class, or with IDX files, or an .npz archive."
+    ),
 ]
 Target = Annotated[str | None, typer.Option(help="Name of the target column, or several: a,b.")]
 Threads = Annotated[str, typer.Option(help="A number, or auto: the physical cores free to this process.")]

@@ -10,6 +10,7 @@ from tauten.data.arrays import (
     of_arrays,
 )
 from tauten.data.frames import as_frame
+from tauten.data.images import holds_images, images
 from tauten.data.layout import Layout
 from tauten.data.preprocess import Preprocessor
 from tauten.data.read import read
@@ -28,6 +29,8 @@ __all__ = [
     "check_network",
     "from_arrays",
     "has_axes",
+    "holds_images",
+    "images",
     "learnt_from_json",
     "load",
     "of_arrays",
