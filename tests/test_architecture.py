@@ -50,7 +50,7 @@ plots report
 result measure predict
 show info
 api
-experiments biasvariance explaining inspecting
+experiments biasvariance explaining inspecting preview
 cli attach estimators lightning huggingface ray testing
 """
 LEVELS = {word: i for i, line in enumerate(LAYERS.strip().splitlines()) for word in line.split()}

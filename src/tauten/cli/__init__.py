@@ -10,6 +10,7 @@ from tauten.cli.decomposing import bias_variance
 from tauten.cli.explaining import explain
 from tauten.cli.inspecting import inspect
 from tauten.cli.measuring import compare, train
+from tauten.cli.previewing import preview
 from tauten.cli.searching import resume, search
 from tauten.cli.using import info, predict
 from tauten.errors import UsageError
@@ -27,6 +28,7 @@ for _command in (
     predict,
     info,
     inspect,
+    preview,
     explain,
     compare,
     bias_variance,
