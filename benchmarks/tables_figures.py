@@ -68,8 +68,23 @@ def section(into: str = "tables") -> str:
         return ""
     pool = everywhere(splits, (*OWN, *PEERS))
     words = [_head(splits), _tables(splits), _contenders(splits, pool), _reading(splits, pool)]
-    words += [*_targets(splits, pool), _paper(splits)]
+    words += [*_targets(splits, pool), _paper(splits), *_unfinished(splits)]
     return "\n".join([*words, "", record.sentence(found) + "."]) + "\n"
+
+
+def _unfinished(splits: Sequence[Answered]) -> list[str]:
+    """What has not been run yet, so that nobody takes a part for the whole."""
+    from tables import SEEDS
+
+    missing = [
+        f"{len(absent)} splits of {TITLES[arm]}"
+        for arm in ("chosen", *PEERS)
+        if (absent := [s for s in splits if arm not in s.arms])
+    ]
+    small = {name for name, own in by_table(splits).items() if own[0].rows <= LARGE}
+    undone = sum(len(SEEDS) - len(own) for name, own in by_table(splits).items() if name in small)
+    missing += [f"{undone} splits of all"] if undone else []
+    return [f"\nNot run yet: {', '.join(missing)}; the figures above are of those that are."] if missing else []
 
 
 def _head(splits: Sequence[Answered]) -> str:
