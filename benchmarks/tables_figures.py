@@ -77,14 +77,14 @@ def _unfinished(splits: Sequence[Answered]) -> list[str]:
     from tables import SEEDS
 
     missing = [
-        f"{len(absent)} splits of {TITLES[arm]}"
+        f"{TITLES[arm]} on {len(absent)}"
         for arm in ("chosen", *PEERS)
         if (absent := [s for s in splits if arm not in s.arms])
     ]
     small = {name for name, own in by_table(splits).items() if own[0].rows <= LARGE}
     undone = sum(len(SEEDS) - len(own) for name, own in by_table(splits).items() if name in small)
-    missing += [f"{undone} splits of all"] if undone else []
-    return [f"\nNot run yet: {', '.join(missing)}; the figures above are of those that are."] if missing else []
+    missing += [f"everyone on {undone}"] if undone else []
+    return [f"\nNot run yet, of these tables' splits: {', '.join(missing)}."] if missing else []
 
 
 def _head(splits: Sequence[Answered]) -> str:
