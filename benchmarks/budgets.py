@@ -38,9 +38,7 @@ def run(given: argparse.Namespace) -> None:
     """Run every part that has no figures yet, each in a process of its own, so that memory is the part's own."""
     rows = tables_of(given.tables)
     for part in record.missing(given.into, list(rows), given.only):
-        words = ["part", "--part", part, "--tables", str(given.tables), "--budget", str(given.budget)]
-        subprocess.run([sys.executable, __file__, *words, "--into", given.into], check=True)
-        print(part, flush=True)
+        record.apart(__file__, part, given)
 
 
 def run_part(given: argparse.Namespace) -> None:
@@ -91,12 +89,5 @@ def section(into: str = NAME) -> str:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["run", "part", "table"])
-    parser.add_argument("--tables", type=Path, default=Path("tables"), help="the folder of the tables")
-    parser.add_argument("--budget", type=float, default=BUDGET, help="seconds of a search")
-    parser.add_argument("--only", default="", help="tables whose name holds one of these words, comma-separated")
-    parser.add_argument("--into", default=NAME, help="the folder of the figures; another one for tries")
-    parser.add_argument("--part", help="the one that `part` runs")
-    given = parser.parse_args()
+    given = record.parser(__doc__, NAME, BUDGET).parse_args()
     {"run": run, "part": run_part, "table": lambda given: print(section(given.into), end="")}[given.what](given)

@@ -8,9 +8,12 @@ import argparse
 import datetime
 import importlib.metadata
 import json
+import os
 import platform
 import re
 import subprocess
+import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -68,6 +71,26 @@ def command(about: str | None, run: Callable[[str, bool], None], section: Callab
         run(given.only, given.again)
     else:
         print(section())
+
+
+def parser(about: str | None, name: str, budget: float) -> argparse.ArgumentParser:
+    """The command line of a benchmark of searches, in which `run` gives each `part` a process of its own."""
+    words = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("what", choices=["run", "part", "table"])
+    words.add_argument("--tables", type=Path, default=Path("tables"), help="the folder of the tables")
+    words.add_argument("--budget", type=float, default=budget, help="seconds of a search")
+    words.add_argument("--only", default="", help="parts whose name holds one of these words, comma-separated")
+    words.add_argument("--into", default=name, help="the folder of the figures; another one for tries")
+    words.add_argument("--part", help="the one that `part` runs")
+    return words
+
+
+def apart(script: str, part: str, given: argparse.Namespace, env: Mapping[str, str] | None = None) -> None:
+    """Run one part in a process of its own, and tell how long it took."""
+    words = ["part", "--part", part, "--tables", str(given.tables), "--budget", str(given.budget), "--into", given.into]
+    began = time.monotonic()
+    code = subprocess.run([sys.executable, script, *words], check=False, env={**os.environ, **(env or {})}).returncode
+    print(f"{part}: {time.monotonic() - began:.0f} s" + (f", ended with code {code}" if code else ""), flush=True)
 
 
 def save(name: str, part: str, figures: Mapping[str, Any], packages: Sequence[str] = PACKAGES) -> None:

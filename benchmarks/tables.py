@@ -11,9 +11,6 @@ writes the page, with this benchmark as its second section.
 """
 
 import argparse
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from importlib import import_module
@@ -61,14 +58,10 @@ def run(given: argparse.Namespace) -> None:
     for part in record.missing(given.into, parts(rows), given.only):
         name, _, contender = part.rsplit("_", 2)
         budget = given.budget * (1 if rows[name] <= LARGE else LONG)
-        words = [sys.executable, __file__, "part", "--part", part, "--tables", str(given.tables)]
-        words += ["--budget", str(budget), "--into", given.into]
         # Tauten has threads of its own. The others' wait asleep: spinning ones cost minutes where a core is not free.
         threads = {"OMP_NUM_THREADS": str(record.cores()), "OMP_WAIT_POLICY": "passive"}
         alone = {} if contender == "tauten" else threads
-        began = time.monotonic()
-        code = subprocess.run(words, check=False, env={**os.environ, **alone}).returncode
-        print(f"{part}: {time.monotonic() - began:.0f} s" + (f", ended with code {code}" if code else ""), flush=True)
+        record.apart(__file__, part, argparse.Namespace(**{**vars(given), "budget": budget}), alone)
 
 
 def run_part(given: argparse.Namespace) -> None:
@@ -100,14 +93,7 @@ def run_part(given: argparse.Namespace) -> None:
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["run", "part", "table"])
-    parser.add_argument("--tables", type=Path, default=Path("tables"), help="the folder of the tables")
-    parser.add_argument("--budget", type=float, default=BUDGET, help="seconds of a search")
-    parser.add_argument("--only", default="", help="parts whose name holds one of these words, comma-separated")
-    parser.add_argument("--into", default=NAME, help="the folder of the figures; another one for tries")
-    parser.add_argument("--part", help="the one that `part` runs")
-    return parser.parse_args(words)
+    return record.parser(__doc__, NAME, BUDGET).parse_args(words)
 
 
 if __name__ == "__main__":

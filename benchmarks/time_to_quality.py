@@ -15,13 +15,10 @@ one code, `tauten.compare`: 10 replicates of fresh folds of the whole table, the
 
 import argparse
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from importlib import import_module
 from math import inf, isfinite
-from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
@@ -73,11 +70,7 @@ def parts(repeats: int) -> list[str]:
 def run(given: argparse.Namespace) -> None:
     """Run every part that has no figures yet, each in a process of its own."""
     for part in record.missing(given.into, parts(given.repeats), given.only):
-        began = time.monotonic()
-        words = [sys.executable, __file__, "part", "--part", part, "--budget", str(given.budget), "--into", given.into]
-        words += ["--tables", str(given.tables)] if given.tables else []
-        code = subprocess.run(words, check=False).returncode
-        print(f"{part}: {time.monotonic() - began:.0f} s" + (f", ended with code {code}" if code else ""), flush=True)
+        record.apart(__file__, part, given)
 
 
 def run_part(given: argparse.Namespace) -> None:
@@ -254,14 +247,8 @@ def _techniques() -> str:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["run", "part", "table"])
-    parser.add_argument("--tables", type=Path, help="the folder of the tables")
-    parser.add_argument("--budget", type=float, default=BUDGET, help="seconds of each search")
+    parser = record.parser(__doc__, NAME, BUDGET)
     parser.add_argument("--repeats", type=int, default=REPEATS)
-    parser.add_argument("--only", default="", help="parts whose name holds one of these words, comma-separated")
-    parser.add_argument("--into", default=NAME, help="the folder of the figures; another one for tries")
-    parser.add_argument("--part", help="the one that `part` runs")
     given = parser.parse_args()
     if given.what == "run":
         run(given)

@@ -119,10 +119,11 @@ class Finals:
         """
         cells: dict[str, dict[tuple[int, int], dict[str, Floats]]] = {arm.name: {} for arm in arms}
         where: dict[tuple[int, int], Floats] = {}
-        done, size = 0, self._at_once(replicates, len(arms), few=corrected is not None)
+        development = self._development.reading(arm.recipe.setting for arm in arms)
+        done, size = 0, self._at_once(development.width, replicates, len(arms), few=corrected is not None)
         while done < replicates:
             batch = range(done, min(done + size, replicates))
-            folds, keys = self._folds(phase, batch)
+            folds, keys = self._folds(development, phase, batch)
             asked = [
                 (arm.name, key, Cell(arm, fold, derive_seed(phase, self._seed, *key)))
                 for arm in arms
@@ -174,26 +175,28 @@ class Finals:
         ]
         return ablation(rows, test_train_ratio=self.test_train_ratio) if rows else ()
 
-    def _at_once(self, replicates: int, arms: int, few: bool) -> int:
+    def _at_once(self, width: int, replicates: int, arms: int, few: bool) -> int:
         """How many replicates are trained between two looks at the clock, and held in memory."""
         folds = self._development.plan.folds
         if self._one_split:
             return FEW * 3 if few else replicates
-        copy = self._rows * self._development.width * 4 * folds
+        copy = self._rows * width * 4 * folds
         size = FEW if few else -(-192 // (arms * folds))
         return max(1, min(replicates, int(MEMORY / copy), size))
 
-    def _folds(self, phase: str, batch: range) -> tuple[list[Fold], dict[tuple[int, int], int]]:
+    def _folds(
+        self, development: Development, phase: str, batch: range
+    ) -> tuple[list[Fold], dict[tuple[int, int], int]]:
         """Folds of some replicates, and where each (replicate, fold) stands among them."""
         if self._one_split:
-            split = self._development.partition(phase, self._seed)[0]
-            return [self._development.fold(split)], {(r, 0): 0 for r in batch}
+            split = development.partition(phase, self._seed)[0]
+            return [development.fold(split)], {(r, 0): 0 for r in batch}
         folds: list[Fold] = []
         keys: dict[tuple[int, int], int] = {}
         for r in batch:
-            for f, split in enumerate(self._development.partition(phase, self._seed, r)):
+            for f, split in enumerate(development.partition(phase, self._seed, r)):
                 keys[r, f] = len(folds)
-                folds.append(self._development.fold(split))
+                folds.append(development.fold(split))
         return folds, keys
 
     def _assemble(

@@ -1,7 +1,7 @@
 """A table's development rows as folds that members train on: preprocessed by training rows only."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -95,6 +95,12 @@ class Development:
         if len(set(layouts.values())) == 1:
             layouts = {numeric[0]: layouts[numeric[0]]}
         return cls(table, plan, layouts, class_weight is not None, loss)
+
+    def reading(self, settings: Iterable[Setting]) -> "Development":
+        """The same rows, encoded only in the ways that networks of these settings read."""
+        asked = {setting.numeric for setting in settings}
+        layouts = {name: layout for name, layout in self.layouts.items() if name in asked}
+        return dataclasses.replace(self, layouts=layouts or self.layouts)
 
     @property
     def width(self) -> int:

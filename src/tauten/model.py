@@ -59,10 +59,7 @@ class Model:
         """Raw network outputs (n, K) for preprocessed inputs (n, …); `passing` makes the pass of each batch."""
         net = self.net(x)
         w, buffers = (net.padded(tree) for tree in (self.delivered.w, self.delivered.buffers))
-        techniques = []
-        for t in in_order(self.recipe.techniques):
-            stacked = type(t).stack([t], net.layers, x.device)
-            techniques.append(t.with_values({k: v[0] for k, v in stacked.items()}))
+        techniques = [t.alone(net.layers, x.device) for t in in_order(self.recipe.techniques)]
         parts = []
         with torch.no_grad(), one_thread() if self.module is None else nullcontext():
             for rows in torch.split(x, ROWS):

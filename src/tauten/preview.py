@@ -51,7 +51,7 @@ def views(X: Any, y: Any = None, *, recipe: Recipe, rows: int = 8, count: int = 
     learnt = table.learnt(np.arange(len(table.y)), Layout(()))
     x = torch.from_numpy(learnt.transform(table.values[chosen]))
     targets = encode(table, None) if table.task != "regression" else torch.zeros(len(table.y), 1)
-    bound = [_bound(t, targets) for t in acting]
+    bound = [t.alone(0, targets.device).with_values(t.learn(targets)) for t in acting]
     mean, std = (np.reshape(v, (-1, 1, 1)) for v in (learnt.mean, learnt.std))
     shown, told = [], []
     for view in range(count):
@@ -99,11 +99,6 @@ class Sheet:
         )
         figure.suptitle(f"left: as they are; beside: {values}", fontsize=8)
         figure.savefig(path, dpi=150)
-
-
-def _bound(t: Technique, targets: Tensor) -> Technique:
-    stacked = type(t).stack([t], 0, targets.device)
-    return t.with_values({key: value[0] for key, value in stacked.items()} | t.learn(targets))
 
 
 def _spread(table: Arrays, rows: int) -> npt.NDArray[np.int64]:

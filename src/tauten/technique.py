@@ -238,6 +238,11 @@ class Technique(Declared):
             stacked[key] = torch.tensor(rows, dtype=dtype, device=device)
         return stacked
 
+    def alone(self, layers: int, device: torch.device) -> Self:
+        """With its own values as tensors (), or (L,), as hooks see them where one member is trained."""
+        stacked = type(self).stack([self], layers, device)
+        return self.with_values({key: value[0] for key, value in stacked.items()})
+
     @classmethod
     def _per_layer(cls, key: str, value: float | tuple[float, ...], layers: int) -> list[float]:
         if not isinstance(value, tuple):

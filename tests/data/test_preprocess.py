@@ -203,6 +203,7 @@ def test_piecewise_has_no_more_bins_than_values_and_keeps_its_width_in_every_fol
     everything = Preprocessor.fit(frame, layout).transform(frame)
     # few: quantiles 0, 1, 3; the missing one stands at the median 1
     assert everything[:, :3].tolist() == [[0, 0, 0], [1, 0, 0], [1, 0, 0], [1, 1, 0], [1, 0, 1]]
+    np.testing.assert_allclose(everything[:, 3], [0, clipped(1), 0, clipped(1), 0], rtol=1e-6)
     fold = Preprocessor.fit(frame[1:3], layout)
     assert fold.transform(frame)[:, :3].tolist() == [[0, 0, 0]] * 5, "one value and none missing: nothing to tell apart"
 

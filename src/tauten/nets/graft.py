@@ -60,7 +60,7 @@ class Grafted:
             )
         self.own = found is not None and found.own
         layers = len(found.places) if found else 0
-        bound = tuple(_bound(t, layers, x.device) for t in techniques)
+        bound = tuple(t.alone(layers, x.device) for t in techniques)
         return bound if targets is None else tuple(t.with_values(t.learn(targets.to(x.device))) for t in bound)
 
 
@@ -107,9 +107,5 @@ def check_technique(t: Technique, module: nn.Module, targets: Tensor | None) -> 
 
 def _changes_inference(t: Technique) -> bool:
     layers = max(len(v) if isinstance(v, tuple) else 1 for v in t.to_dict().values())
-    bound, probe = _bound(t, layers, torch.device("cpu")), torch.linspace(-1, 1, 8).reshape(2, 4)
+    bound, probe = t.alone(layers, torch.device("cpu")), torch.linspace(-1, 1, 8).reshape(2, 4)
     return any(not torch.equal(bound.at_layer(i).inference(probe), probe) for i in range(layers))
-
-
-def _bound(t: Technique, layers: int, device: torch.device) -> Technique:
-    return t.with_values({key: v[0] for key, v in type(t).stack([t], layers, device).items()})
