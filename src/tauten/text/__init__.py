@@ -1,0 +1,1 @@
+"""Text as tokens and numbers: pure work on words, before any network."""
