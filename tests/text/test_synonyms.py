@@ -145,11 +145,18 @@ def test_a_table_is_taken_as_it_stands(tmp_path):
     assert mine.of("movie") == ()
 
 
+def test_a_header_is_no_word(tmp_path):
+    mine = synonyms(table(tmp_path, "Word,Synonym,Synonym 2\nfilm,movie,\nword,term\n"))
+    assert mine.of("word") == ("term",)
+    assert mine.of("film") == ("movie",)
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "is empty: expected lines such as film,movie,picture"),
-        ("\n , \n", "is empty: expected lines such as"),
+        ("", "holds no synonyms: expected lines such as film,movie,picture"),
+        ("word,synonym\n", "holds no synonyms: expected lines such as"),
+        ("\n , \n", "holds no synonyms: expected lines such as"),
         ("film,movie\ngood\n", "line 2 of .* is 'good': expected a word and its synonyms separated by commas"),
         ("film;movie\n", "line 1 of .* is 'film;movie': expected a word and its synonyms separated by commas"),
         (",movie\n", "line 1 of .* is ',movie': expected a word"),

@@ -179,12 +179,11 @@ def test_without_any_wordnet_the_sentence_names_where_it_was_looked_for(tmp_path
 def test_the_real_one_has_the_numbers_of_its_manual():
     if "WordNet 3.0" not in (INSTALLED.folder / "index.noun").read_text()[:2000]:
         pytest.skip("wnstats(7WN) counts version 3.0")
-    # wnstats(7WN): synsets of nouns, verbs, adjectives, adverbs.
-    expected = {"n": 82115, "v": 13767, "a": 18156, "r": 3621}
-    for part, name in PARTS.items():
-        index = (INSTALLED.folder / f"index.{name}").read_text().splitlines()
+    # Synsets by wnstats(7WN); its 82115 of nouns would take most of this file's time.
+    for part, expected in (("v", 13767), ("a", 18156), ("r", 3621)):
+        index = (INSTALLED.folder / f"index.{PARTS[part]}").read_text().splitlines()
         lemmas = [line.split(" ", 1)[0] for line in index if not line.startswith(" ")]
-        assert len({sense.offset for lemma in lemmas for sense in INSTALLED.senses(lemma, part)}) == expected[part]
+        assert len({sense.offset for lemma in lemmas for sense in INSTALLED.senses(lemma, part)}) == expected
 
 
 @real

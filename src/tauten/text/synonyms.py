@@ -139,10 +139,11 @@ class WordNetSynonyms(Synonyms):
 
 
 class TableSynonyms(Synonyms):
-    """Synonyms from a CSV without a header: each line a word, then those that may replace it, in order of preference.
+    """Synonyms from a CSV: each line a word, then those that may replace it, in order of preference.
 
-    Nothing is added, not even the way back. Raises DataError for a file that isn't there, isn't UTF-8, or has a line
-    without a synonym, a cell of two words, or a word as its own synonym.
+    A first line word,synonym is taken for a header. Nothing is added, not even the way back. Raises DataError for a
+    file that isn't there, isn't UTF-8, or has a line without a synonym, a cell of two words, or a word as its own
+    synonym.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -150,6 +151,8 @@ class TableSynonyms(Synonyms):
         for number, row in _rows(Path(path)):
             word, *others = [cell.strip().lower() for cell in row]
             others = [other for other in others if other]
+            if number == 1 and word == "word" and others and all(other.startswith("synonym") for other in others):
+                continue
             where = f"line {number} of {path}"
             if not word or not others:
                 raise DataError(
@@ -162,7 +165,7 @@ class TableSynonyms(Synonyms):
                 raise DataError(f"{where} gives {word!r} as its own synonym: expected other words, so take it out")
             self._table[word] = tuple(dict.fromkeys((*self._table.get(word, ()), *others)))
         if not self._table:
-            raise DataError(f"{path} is empty: expected lines such as film,movie,picture")
+            raise DataError(f"{path} holds no synonyms: expected lines such as film,movie,picture")
 
     def of(self, word: str) -> tuple[str, ...]:
         """As the table says."""
