@@ -28,7 +28,7 @@ techniques setting partners
 recipe
 strata conformal
 bundles timeline
-data split
+data split text
 member metrics influence own
 optim
 nets

@@ -1,0 +1,1 @@
+"""Work on texts alone: words, synonyms, typos and translations."""
