@@ -37,6 +37,14 @@ browser:
 	@command -v chromium >/dev/null || { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq \
 	  && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || echo "no chromium to be had here"
 
+## The tests of texts read WordNet's files and translate by Apertium; where the packages can't be had they are skipped, with the reason.
+TEXT_PACKAGES := wordnet-base apertium apertium-eng-spa apertium-eo-en
+.PHONY: text-packages
+text-packages:
+	@dpkg -s $(TEXT_PACKAGES) >/dev/null 2>&1 || { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq \
+	  && apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=120 $(TEXT_PACKAGES); } >/dev/null 2>&1 \
+	  || echo "no $(TEXT_PACKAGES) to be had here"
+
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -44,10 +52,10 @@ lint: $(VENV)/.installed-test
 types: $(VENV)/.installed-test
 	$(BIN)/mypy
 
-test: lint types native browser
+test: lint types native browser text-packages
 	$(BIN)/python -m pytest -n auto
 
-test-all: lint types native browser
+test-all: lint types native browser text-packages
 	$(BIN)/python -m pytest -n auto -m 'slow or not slow'
 
 ## The native sources under the address, undefined-behaviour and thread sanitizers; `make test-all` runs them too.

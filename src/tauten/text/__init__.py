@@ -1,1 +1,1 @@
-"""Work on texts alone: words, synonyms, typos and translations."""
+"""Text as tokens and numbers: pure work on words, before any network."""

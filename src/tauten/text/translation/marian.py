@@ -42,8 +42,11 @@ class Marian:
         for start in range(0, len(order), self._batch):
             rows = order[start : start + self._batch]
             read = tokenizer([sentences[i] for i in rows], return_tensors="pt", padding=True, truncation=True)
-            # The network's own generation may be set to sample; the cache wants one answer.
-            written = network.generate(**read.to(self._device), num_beams=self._beams, do_sample=False)
+            # A folder without its own limits would be cut at 20 tokens; one set to sample would not say the same twice.
+            longest = network.config.max_position_embeddings
+            written = network.generate(
+                **read.to(self._device), num_beams=self._beams, do_sample=False, max_length=longest
+            )
             for i, text in zip(rows, tokenizer.batch_decode(written, skip_special_tokens=True), strict=True):
                 said[i] = " ".join(text.split())
         return said
@@ -61,8 +64,11 @@ class Marian:
         if any(find_spec(package) is None for package in ("transformers", "sentencepiece")):
             raise OptionError("Marian networks take the package transformers: run pip install 'tauten[transformers]'")
         from transformers import MarianMTModel, MarianTokenizer
+        from transformers.utils import logging
 
         model = self._models[pair]
+        bars = logging.is_progress_bar_enabled()
+        logging.disable_progress_bar()
         try:
             tokenizer = MarianTokenizer.from_pretrained(model)
             network = MarianMTModel.from_pretrained(model).to(self._device).eval()
@@ -72,5 +78,8 @@ class Marian:
                 f"{model!r} can't be read as a Marian network ({reason}); "
                 "give a folder that holds one, or its name on the hub"
             ) from error
+        finally:
+            if bars:
+                logging.enable_progress_bar()
         self._loaded[pair] = (tokenizer, network)
         return self._loaded[pair]
