@@ -37,8 +37,8 @@ browser:
 	@command -v chromium >/dev/null || { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq \
 	  && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || echo "no chromium to be had here"
 
-## The tests of texts read WordNet's files; where the packages can't be had they are skipped, with the reason.
-TEXT_PACKAGES := wordnet-base
+## The tests of texts read WordNet's files and translate by Apertium; where the packages can't be had they are skipped, with the reason.
+TEXT_PACKAGES := wordnet-base apertium apertium-eng-spa apertium-eo-en
 .PHONY: text-packages
 text-packages:
 	@dpkg -s $(TEXT_PACKAGES) >/dev/null 2>&1 || { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq \
