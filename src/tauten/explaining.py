@@ -84,6 +84,7 @@ def explain(
     y: Any = None,
     *,
     replicates: int | None = None,
+    holdout: Any = None,
     sample_weight: Any = None,
     model: Build | None = None,
     metric: Function | None = None,
@@ -103,7 +104,7 @@ def explain(
     if "chosen" not in figures:
         raise RunError(f"{str(folder)!r} was not left by a search; give the folder of one.")
     with Journal.resume(folder) as journal:
-        prepared = prepare_again(folder, journal.header, X, y, model, sample_weight, Own(metric, loss))
+        prepared = prepare_again(folder, journal.header, X, y, model, sample_weight, Own(metric, loss), holdout)
     folds = prepared.development.plan.folds
     fewest, replicates = -(-FEWEST // folds), -(-2 * FEWEST // folds) if replicates is None else replicates
     if replicates < fewest:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tauten.api import Build, load_builder, make_options, table_of
+from tauten.api import Build, load_builder, make_options
 from tauten.biasvariance.resamples import Outputs, Scored, halves, redrawn
 from tauten.biasvariance.strengths import Strength, strength_of
 from tauten.errors import DataError, OptionError, RecipeError
@@ -19,6 +19,7 @@ from tauten.recipe import Recipe
 from tauten.result import versions
 from tauten.searching import Watcher
 from tauten.setting import Setting
+from tauten.sources import table_of
 
 Floats = npt.NDArray[np.float64]
 SCHEMA = "tauten.bias-variance/1"

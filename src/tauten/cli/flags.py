@@ -14,7 +14,7 @@ Source = Annotated[
     str,
     typer.Argument(
         help="digits, breast_cancer, wine, diabetes; a CSV, TSV, ARFF, Parquet or Feather file; or images: a folder "
-        "with one for each class, or with IDX files, or an .npz archive."
+        "with one for each class, with IDX files or Parquet, an .npz or .safetensors archive, or Parquet of images."
     ),
 ]
 Target = Annotated[str | None, typer.Option(help="Name of the target column, or several: a,b.")]
