@@ -166,7 +166,7 @@ def as_array(X: Any, name: str = "X") -> Floats32:
             f"{name} has shape {values.shape} and {values.dtype}: expected numbers with three axes or more, rows first"
         )
     found = values.astype(np.float32)
-    bad = np.flatnonzero(~np.isfinite(found).reshape(len(found), -1).all(1))
+    bad = np.flatnonzero(~np.isfinite(found).all(tuple(range(1, found.ndim))))
     if bad.size:
         raise DataError(
             f"{name} holds a value that is not finite in row {bad[0] + 1}: expected numbers, so mend or drop it"

@@ -240,7 +240,7 @@ def _source(source: str | Path | pd.DataFrame, name: str, warnings: list[str]) -
         return bundled
     if not Path(source).is_file():
         raise DataError(
-            f"no file {name!r}: expected {FORMATS}, or one of the bundled sets {', '.join(BUNDLED)}"
+            f"no file {name!r}: expected {FORMATS}, images, or one of the bundled sets {', '.join(BUNDLED)}"
             + suggestion(name, list(BUNDLED))
         )
     frame = read(source)
