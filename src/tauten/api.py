@@ -24,7 +24,7 @@ from tauten.own import BUILT_IN, Function, Own
 from tauten.recipe import Recipe
 from tauten.result import Result, result_of
 from tauten.searching import Prepared, Watcher, find, prepare
-from tauten.sources import table_of
+from tauten.sources import table_of, without_holdout
 from tauten.split import Split
 from tauten.unrecorded import Recorder, Unrecorded
 
@@ -190,6 +190,7 @@ def compare(
     `recipes` are Recipe objects, TOML files, "plain" or "usual". Options: setting (for plain and usual), folds,
     seed, threads, task, categorical, drop, groups, time, weight, class_weight; `sample_weight`, `metric`
     and `loss` as in `search`.
+    Rows of a test part that a path of images holds take no part.
     With `deliver` each is also trained on all rows (`.models`).
     """
     own, options["metric"] = Own.of(metric, loss)
@@ -198,7 +199,7 @@ def compare(
         raise OptionError("nothing is held out where recipes are compared; leave holdout_file out.")
     if chosen.nested:
         raise OptionError("nothing is searched where recipes are compared; leave nested out.")
-    table = table_of(X, y, target, chosen, sample_weight)
+    table = without_holdout(table_of(X, y, target, chosen, sample_weight))
     named = recipes if isinstance(recipes, Mapping) else {str(r): r for r in recipes}
     if len(named) < len(recipes):
         raise OptionError("a recipe is named twice; name each once.")

@@ -5,7 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tauten.data import Table, from_arrays, given, has_axes, holds_images, images, load, of_arrays
+from tauten.data.columns import counted
 from tauten.errors import OptionError
 from tauten.options import Options
 
@@ -38,7 +41,7 @@ def table_of(
             return _images(X, target, options)
         return load(X, target, **columns, weight=options.weight, holdout_file=options.holdout_file)
     if y is None:
-        raise OptionError("y is missing; pass the targets beside X, or the name of a file that holds both.")
+        raise OptionError("y is missing; pass X and y, a tuple of both, a Dataset of pairs, or a path that holds both.")
     if options.weight is not None:
         raise OptionError(f"weight ({options.weight}) names a column beside the targets; with y pass sample_weight.")
     if options.holdout_file is not None:
@@ -53,6 +56,16 @@ def table_of(
     else:
         table = from_arrays(X, y, **columns, sample_weight=sample_weight, held=held)
     return dataclasses.replace(table, warnings=(*told, *table.warnings))
+
+
+def without_holdout(table: Table) -> Table:
+    """The table less the rows of its test part or of the person's own holdout, and a warning where there are any."""
+    if table.held is None:
+        return table
+    count = int(table.held.sum())
+    said = f"{counted(count, 'row')} of the holdout in {table.name} take no part"
+    rest = table.take(np.flatnonzero(~table.held))
+    return dataclasses.replace(rest, held=None, warnings=(*table.warnings, said))
 
 
 def _images(source: str | Path, target: str | Sequence[str] | None, options: Options) -> Table:

@@ -16,8 +16,12 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 import tauten
 from tauten.data import given, images, images_alone, load
 from tauten.errors import DataError, OptionError
+from tauten.inspecting import inspect
 from tauten.options import Options
+from tauten.preview import views
+from tauten.recipe import Recipe
 from tauten.sources import table_of
+from tauten.techniques.rotation import Rotation
 
 DIGITS = load_digits()
 GREY = (DIGITS.images[:60] * 15).astype(np.uint8)
@@ -244,3 +248,14 @@ def test_parquet_that_holds_no_images_and_labels_is_refused_in_one_sentence(case
     with pytest.raises(DataError, match=words) as refused:
         images(write(tmp_path / "a.parquet"))
     assert "\n" not in str(refused.value)
+
+
+def test_a_network_is_inspected_and_images_previewed_by_whatever_holds_them(tmp_path):
+    def build():
+        return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 3))
+
+    for source in (PAIRS, PAIRS.tensors, written(tmp_path / "a.parquet", GREY)):
+        found = inspect(build, source)
+        assert (found.input, found.outputs) == ((1, 8, 8), 3)
+    sheet = views(PAIRS, recipe=Recipe((Rotation(degrees=20.0),)), rows=3, count=1)
+    assert sheet.originals.shape == (3, 1, 8, 8)

@@ -18,6 +18,8 @@ from tauten.data import images
 from tauten.data.images import channels_first
 from tauten.errors import DataError, OptionError
 from tauten.model import Model
+from tauten.options import Options
+from tauten.sources import table_of, without_holdout
 from test_cli import refused, run
 
 DIGITS = load_digits()
@@ -107,6 +109,20 @@ def test_folders_train_and_test_hold_out_the_test_part(tmp_path):
     own = images(pictured(tmp_path / "own", GREY[:40], LABELS[:40]), holdout=tmp_path / "test")
     np.testing.assert_array_equal(own.values[own.held], table.values[table.held])
     assert (~own.held).sum() == 40
+
+
+def test_recipes_are_compared_and_trained_without_the_test_part(tmp_path):
+    np.savez(tmp_path / "a.npz", x_train=GREY[:40], y_train=LABELS[:40], x_test=GREY[40:], y_test=LABELS[40:])
+    table = table_of(tmp_path / "a.npz", None, None, Options(trials=3))
+    alone = without_holdout(table)
+    np.testing.assert_array_equal(alone.values, GREY[:40, None])
+    assert alone.held is None
+    assert alone.warnings == (f"20 rows of the holdout in {tmp_path}/a.npz take no part",)
+    assert without_holdout(alone) is alone
+    plain = Recipe((), Setting(epochs=1, width=4, depth=0))
+    found = tauten.compare(tmp_path / "a.npz", recipes={"own": plain}, threads=1, folds=2).to_json()
+    assert found["rows"] == 40
+    assert alone.warnings[0] in found["warnings"]
 
 
 def test_what_is_left_out_of_a_folder_is_said(tmp_path):
