@@ -94,8 +94,8 @@ def explain(
     """Explain the recipe that a finished search chose; writes explanation.json into its folder and adds to its report.
 
     Techniques that only decide when to stop are left out: all arms train as long as the chosen recipe did. X, y,
-    `sample_weight`, `model`, `metric` and `loss` are needed again where `resume` would need them. `replicates`
-    partitions of the development rows are trained on, by default as many as give twenty trainings an arm.
+    `holdout`, `sample_weight`, `model`, `metric` and `loss` are needed again where `resume` would need them.
+    `replicates` partitions of the development rows are trained on, by default as many as give twenty trainings an arm.
 
     Errors: RunError where the folder holds no finished search or the data is another, OptionError for too few
     replicates or a recipe without techniques; before anything is trained.

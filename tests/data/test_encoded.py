@@ -72,6 +72,7 @@ def test_the_column_of_labels_is_named_or_the_only_one(tmp_path):
     both = written(tmp_path / "a.parquet", GREY, fine=LABELS * 2 + np.arange(60) % 2, coarse=LABELS)
     table = table_of(both, None, "coarse", Options(trials=3))
     np.testing.assert_array_equal(table.y, LABELS)
+    assert table.warnings == (f"left out of {both}: 'fine'",)
     with pytest.raises(DataError, match=r"no column label and 'fine', 'coarse' beside the images: name the labels"):
         images(both)
     only = written(tmp_path / "b.parquet", GREY, digit=DIGITS.target[:60] / 2 + 0.25)
@@ -248,6 +249,15 @@ def test_parquet_that_holds_no_images_and_labels_is_refused_in_one_sentence(case
     with pytest.raises(DataError, match=words) as refused:
         images(write(tmp_path / "a.parquet"))
     assert "\n" not in str(refused.value)
+
+
+def test_parquet_with_a_page_that_is_no_longer_whole_is_refused(tmp_path):
+    path = written(tmp_path / "a.parquet", COLOURS)
+    content = bytearray(path.read_bytes())
+    content[4:400] = bytes(396)
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"can't be read"):
+        images(path)
 
 
 def test_a_network_is_inspected_and_images_previewed_by_whatever_holds_them(tmp_path):

@@ -3,7 +3,7 @@
 import json
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -21,8 +21,17 @@ def holds_encoded(path: Path) -> bool:
     return path.suffix == ".parquet" and path.is_file() and bool(_columns(path)[0])
 
 
-def encoded(path: Path, target: str | None = None) -> tuple[list[Pixels], list[str], "pd.Series[Any]"]:
-    """Pictures (H, W, C), where each stands, and their labels, from the column `target` or one that looks like it.
+class Encoded(NamedTuple):
+    """Pictures (H, W, C), where each stands, their labels, and the columns that were left out."""
+
+    pictures: list[Pixels]
+    names: list[str]
+    labels: "pd.Series[Any]"
+    rest: list[str]
+
+
+def encoded(path: Path, target: str | None = None) -> Encoded:
+    """A file's pictures and their labels, from the column `target` or one that looks like it.
 
     Whole numbers are replaced by the names of classes that Hugging Face keeps in the file. DataError for no or several
     columns of images, for no column of labels, and for what can't be decoded.
@@ -36,14 +45,12 @@ def encoded(path: Path, target: str | None = None) -> tuple[list[Pixels], list[s
         raise DataError(
             f"{path} has {asked} and {known} beside the images: name the labels by target (--target){guess}"
         )
-    from pyarrow import parquet
-
-    own = parquet.read_table(path, columns=[label])
+    own = _table(path, label)
     values: pd.Series[Any] = own.column(label).to_pandas()
     names = _class_names(own.schema, label)
     if names and values.dtype.kind in "iu" and values.between(0, len(names) - 1).all():
         values = values.map(dict(enumerate(names)))
-    return *encoded_alone(path), values.rename(label)
+    return Encoded(*encoded_alone(path), values.rename(label), [name for name in others if name != label])
 
 
 def encoded_alone(path: Path) -> tuple[list[Pixels], list[str]]:
@@ -52,9 +59,7 @@ def encoded_alone(path: Path) -> tuple[list[Pixels], list[str]]:
     if len(found) != 1:
         have = f"columns of bytes {listed(found)}" if found else f"no column of bytes and {listed(others)}"
         raise DataError(f"{path} has {have}: expected one column of encoded images, so drop or write it")
-    from pyarrow import parquet
-
-    column = parquet.read_table(path, columns=found).column(found[0]).to_pylist()
+    column = _table(path, found[0]).column(found[0]).to_pylist()
     pictures, names = [], []
     for row, value in enumerate(column, 1):
         name = f"{found[0]} in row {row} of {path}"
@@ -84,6 +89,17 @@ def _columns(path: Path) -> tuple[list[str], list[str]]:
             kind = kind.field("bytes").type
         held[column.name] = types.is_binary(kind) or types.is_large_binary(kind)
     return [name for name, bytes_ in held.items() if bytes_], [name for name, bytes_ in held.items() if not bytes_]
+
+
+def _table(path: Path, column: str) -> Any:
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        return parquet.read_table(path, columns=[column])
+    except (OSError, pyarrow.ArrowException) as error:
+        first = str(error).strip().splitlines()[0]
+        raise DataError(f"{path} can't be read ({first}): expected a parquet file, so fetch it again") from error
 
 
 def _class_names(schema: Any, label: str) -> list[str]:

@@ -10,7 +10,8 @@ import pandas as pd
 
 from tauten.data.archives import ARCHIVES, Found, archived, unlabelled
 from tauten.data.arrays import CHANNELS, Arrays, of_arrays
-from tauten.data.encoded import encoded, encoded_alone, holds_encoded
+from tauten.data.columns import listed
+from tauten.data.encoded import Encoded, encoded, encoded_alone, holds_encoded
 from tauten.data.idx import load_idx
 from tauten.data.pictures import PICTURES, by_class, decoded, files_below, stacked
 from tauten.errors import DataError, OptionError
@@ -115,11 +116,11 @@ def _read(path: Path, target: str | None) -> Found:
         parts = load_idx(path)
         return Found(parts.train_images, parts.train_labels, (parts.test_images, parts.test_labels))
     if holds_encoded(path):
-        return Found(*_decoded([path], target))
+        return _decoded([path], [], target)
     if shards := _shards(path):
         test = [own for own in shards if _is_test(own)]
         rest = [own for own in shards if own not in test]
-        return Found(*_decoded(rest or test, target), _decoded(test, target) if rest and test else None)
+        return _decoded(rest or test, test if rest else [], target)
     own, held, told = by_class(path)
     if not own:
         raise DataError(
@@ -141,10 +142,16 @@ def _is_test(shard: Path) -> bool:
     return shard.name.startswith("test")
 
 
-def _decoded(shards: list[Path], target: str | None) -> tuple[npt.NDArray[Any], "pd.Series[Any]"]:
-    parts = [encoded(shard, target) for shard in shards]
-    values = stacked([p for part in parts for p in part[0]], [name for part in parts for name in part[1]])
-    return values, pd.concat([part[2] for part in parts], ignore_index=True)
+def _decoded(shards: list[Path], test: list[Path], target: str | None) -> Found:
+    own = [encoded(shard, target) for shard in shards]
+    rest = sorted({name for part in own for name in part.rest})
+    told = (f"left out of {shards[0]}: {listed(rest)}",) if rest else ()
+    return Found(*_joined(own), _joined([encoded(shard, target) for shard in test]) if test else None, told)
+
+
+def _joined(parts: list[Encoded]) -> tuple[npt.NDArray[Any], "pd.Series[Any]"]:
+    values = stacked([p for part in parts for p in part.pictures], [name for part in parts for name in part.names])
+    return values, pd.concat([part.labels for part in parts], ignore_index=True)
 
 
 def _pictured(classes: dict[str, list[Path]]) -> tuple[npt.NDArray[Any], npt.NDArray[np.str_]]:
