@@ -38,6 +38,7 @@ population
 race space tpe sampler lane journal unrecorded speed
 evidence
 options
+sources
 folds model trial
 cells shift
 racing finals budget

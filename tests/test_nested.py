@@ -9,13 +9,14 @@ from scipy import stats
 from sklearn.datasets import load_wine
 
 import tauten
-from tauten.api import make_options, table_of
+from tauten.api import make_options
 from tauten.draws import derive_seed
 from tauten.errors import DataError, OptionError
 from tauten.journal import NAME
 from tauten.nested import FOLDER, _options, outer_splits
 from tauten.options import Options
 from tauten.searching import Phase, prepare
+from tauten.sources import table_of
 from test_cli import run
 from test_search_sides import visits  # noqa: F401 - a fixture
 

@@ -1,11 +1,14 @@
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from tauten.data import of_arrays
 from tauten.errors import OptionError, RecipeError
 from tauten.options import Options
 from tauten.population import Builder
 from tauten.recipe import Recipe
+from tauten.searching import prepare
 from tauten.technique import techniques
 from tauten.techniques.label_smoothing import LabelSmoothing
 from tauten.techniques.rotation import Rotation
@@ -51,6 +54,17 @@ def test_no_population_trains_what_does_not_fit(technique, task, data, words):
     recipe = Recipe((technique,), small_setting(8, 1))
     with pytest.raises(RecipeError, match=words):
         Builder(source).check(recipe)
+
+
+@pytest.mark.parametrize(
+    ("shape", "data"), {(20, 3, 8, 8): "images", (20, 6, 4): "tables", (20, 2, 3, 8, 8): "tables"}.items()
+)
+def test_rows_of_channels_height_and_width_are_images_and_sequences_are_none(shape, data):
+    """(n, T, d) has three axes with the rows, and images (n, C, H, W) three without them."""
+    table = of_arrays(np.random.default_rng(0).normal(size=shape), np.arange(20) % 2)
+    module = lambda: nn.Sequential(nn.Flatten(), nn.Linear(table.columns, 2))  # noqa: E731
+    found = prepare(table, Options(trials=3, folds=2), module)
+    assert found.builder.data == data
 
 
 def test_a_loop_of_ones_own_is_told_when_its_rows_are_no_images():

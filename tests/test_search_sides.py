@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 
 import tauten
-from tauten.api import make_options, table_of
+from tauten.api import make_options
 from tauten.data import load
 from tauten.errors import DataError, OptionError
 from tauten.folds import clusters
 from tauten.journal import NAME
 from tauten.searching import prepare
+from tauten.sources import table_of
 from test_cli import refused, run
 
 SMALL = {"trials": 3, "setting": {"epochs": 3, "width": 8, "depth": 1}, "threads": 1, "techniques": "dropout"}
@@ -116,7 +117,7 @@ def test_a_holdout_of_ones_own_is_all_that_is_held_and_nothing_else_depends_on_i
         tauten.search(tmp_path / "data.csv", target="y", out=tmp_path / name, **options)
         found[name] = timeless(tmp_path / name)
     assert (found["own"]["n_train"], found["own"]["n_holdout"]) == (180, 65)
-    assert "5 of 65 rows of the holdout file repeat a row of the data: they flatter" in found["own"]["warnings"]
+    assert "5 of 65 rows of the holdout repeat a row of the data: they flatter" in found["own"]["warnings"]
     assert found["own"]["plain"]["holdout"] != found["other"]["plain"]["holdout"]
     for arm in ("plain", "usual", "chosen"):
         assert found["own"][arm]["finals"] == found["other"][arm]["finals"]
@@ -143,9 +144,9 @@ def test_a_holdout_that_is_no_fair_test_is_told_of(visits, tmp_path):
     visits.iloc[100:160].to_csv(tmp_path / "own.csv", index=False)
     data = visits.iloc[np.r_[:100, 160:240]]
     said = load(data, "y", groups="patient", drop="day", holdout_file=tmp_path / "own.csv").warnings
-    assert any("groups of the holdout file also occur in the data" in note for note in said)
+    assert any("groups of the holdout also occur in the data" in note for note in said)
     said = load(data, "y", time="day", drop="patient", holdout_file=tmp_path / "own.csv").warnings
-    assert any("of 60 rows of the holdout file are not later than all of the data" in note for note in said)
+    assert any("of 60 rows of the holdout are not later than all of the data" in note for note in said)
 
 
 def test_the_same_flags_are_proposed_for_what_comes_next(visits, tmp_path):
@@ -207,7 +208,7 @@ def test_bad_input_is_one_sentence_and_exit_code_2(case, visits, tmp_path, monke
 def test_a_class_of_the_holdout_alone_is_refused(visits, tmp_path):
     frame = visits.assign(y=np.where(visits.y > 0, "up", "down"))
     frame.assign(y="sideways").to_csv(tmp_path / "own.csv", index=False)
-    with pytest.raises(DataError, match="class 'sideways' is in the holdout file alone"):
+    with pytest.raises(DataError, match="class 'sideways' is in the holdout alone"):
         load(frame, "y", holdout_file=tmp_path / "own.csv")
 
 

@@ -9,7 +9,7 @@ from sklearn.metrics import balanced_accuracy_score, r2_score, recall_score, roc
 from sklearn.utils.class_weight import compute_class_weight
 
 import tauten
-from tauten.api import make_options, table_of
+from tauten.api import make_options
 from tauten.data import from_arrays
 from tauten.errors import DataError, OptionError, RunError
 from tauten.folds import Development
@@ -17,6 +17,7 @@ from tauten.metrics import metrics_for
 from tauten.model import Model
 from tauten.predict import predictions
 from tauten.shift import Shift
+from tauten.sources import table_of
 from tauten.split import SelectionPlan
 
 SMALL = {"trials": 4, "threads": 1, "techniques": "dropout,mixup", "setting": {"epochs": 8, "width": 16, "depth": 1}}

@@ -5,13 +5,13 @@ import importlib.util
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from tauten.contest import usual
-from tauten.data import Table, from_arrays, has_axes, holds_images, images, load, of_arrays
 from tauten.declare import Value
 from tauten.errors import ModelError, OptionError, RunError
 from tauten.journal import Journal
@@ -24,9 +24,12 @@ from tauten.own import BUILT_IN, Function, Own
 from tauten.recipe import Recipe
 from tauten.result import Result, result_of
 from tauten.searching import Prepared, Watcher, find, prepare
+from tauten.sources import table_of, without_holdout
 from tauten.split import Split
 from tauten.unrecorded import Recorder, Unrecorded
 
+SHARE = 0.2
+"""Of the rows, held out unless asked otherwise."""
 Build = Callable[[], nn.Module]
 
 
@@ -41,6 +44,7 @@ def search(
     loss: RowLosses | None = None,
     budget: str | float | None = None,
     trials: int | None = None,
+    holdout: Any = SHARE,
     out: str | Path | None = None,
     watch: Watcher = lambda _: None,
     begun: float | None = None,
@@ -48,16 +52,20 @@ def search(
 ) -> Result:
     """Find the regularization recipe of a network on data, and prove it.
 
-    X is an array or DataFrame (n, columns) with y (n,) or (n, K), or for a `model` an array or tensor (n, …) of
-    images (n, C, H, W) or sequences (n, T, d), or the name of bundled data, or the path of a file
-    (CSV, TSV, ARFF, Parquet, Feather) or a DataFrame that holds its targets, whose columns `target` names.
+    X and y are arrays, tensors or a DataFrame: X (n, columns), images (n, C, H, W), or for a `model` any (n, …) such as
+    sequences (n, T, d); y (n,) or (n, K). Or X alone is a tuple of both; a `torch.utils.data.Dataset` of pairs (x, y)
+    with a length, which is read once (of an iterable one, collect the items first); the name of bundled data; a file
+    (CSV, TSV, ARFF, Parquet, Feather) or a DataFrame that holds its targets, whose columns `target` names; or a path of
+    images: a folder with one for each class, with IDX files or Parquet, an archive (.npz, .safetensors), or Parquet of
+    encoded images (see `tauten.data.images`).
     `sample_weight` (n,) says how much each row counts, in losses and in scores; in a file, the column `weight`.
     `budget` is a time such as "5m" (the default), or give a number of `trials`. `model` is a function that builds your
-    own `nn.Module`, or "file.py:function"; without it a residual MLP is used. `metric` is a name or, as `loss`, a
+    own `nn.Module`, or "file.py:function"; without it a residual MLP is used, for images a residual convnet. `holdout`
+    is a share of the rows, or beside arrays data of your own, (X, y) or a Dataset. `metric` is a name or, as `loss`, a
     function of your own, see `tauten.own.Own`.
 
-    Options: sampler, techniques, grid, setting (a mapping, such as {"epochs": 30}), folds, holdout, seed,
-    threads, precision, task, categorical, drop, groups, time, weight, holdout_file, class_weight (None or
+    Options: sampler, techniques, grid, setting (a mapping, such as {"epochs": 30}), folds, seed, threads,
+    precision, task, categorical, drop, groups, time, weight, holdout_file, class_weight (None or
     "balanced"), nested (a number of outer folds that are searched too, in half of the budget, to judge the procedure
     itself). With `out`, the run is journaled there, can be resumed, and leaves its results. `begun` is when the
     budget began to run, by `time.monotonic()`; else at the call.
@@ -71,8 +79,10 @@ def search(
     """
     begun = time.monotonic() if begun is None else begun
     own, options["metric"] = Own.of(metric, loss)
+    own_holdout = None if isinstance(holdout, Real) else holdout
+    options["holdout"] = holdout if own_holdout is None else SHARE
     chosen = make_options(budget=None if trials else budget or "5m", trials=trials, **options)
-    table = table_of(X, y, target, chosen, sample_weight)
+    table = table_of(X, y, target, chosen, sample_weight, own_holdout)
     source = str(X) if isinstance(X, str | Path) else None
     header = {
         "source": source,
@@ -97,6 +107,7 @@ def resume(
     X: Any = None,
     y: Any = None,
     *,
+    holdout: Any = None,
     sample_weight: Any = None,
     model: Build | None = None,
     metric: Function | None = None,
@@ -105,11 +116,12 @@ def resume(
 ) -> Result:
     """Go on with a run that was cut off, to the result it would have had.
 
-    A search of arrays needs the same X, y and sample_weight again, and one of a function its `model`; a file or bundled
-    data is read again by itself. Errors: RunError where the folder holds no run or the data is another.
+    A search of arrays needs the same X, y, sample_weight and `holdout` of its own again, and one of a function its
+    `model`; a file or bundled data is read again by itself. Errors: RunError where the folder holds no run or the data
+    is another.
     """
     with Journal.resume(folder) as journal:
-        prepared = prepare_again(folder, journal.header, X, y, model, sample_weight, Own(metric, loss))
+        prepared = prepare_again(folder, journal.header, X, y, model, sample_weight, Own(metric, loss), holdout)
         return _searched(prepared, outer_splits(prepared), journal, folder, watch)
 
 
@@ -136,12 +148,13 @@ def prepare_again(
     model: Build | None,
     sample_weight: Any = None,
     own: Own = BUILT_IN,
+    holdout: Any = None,
 ) -> Prepared:
     """The search of a run folder set up once more, from its journal's header; errors as for `resume`."""
     if X is None and header["source"] is None:
         raise RunError(f"{str(folder)!r} was a search of arrays; pass the same X and y again, after the folder.")
     options = Options.from_json(header["options"])
-    table = table_of(header["source"] if X is None else X, y, header["target"], options, sample_weight)
+    table = table_of(header["source"] if X is None else X, y, header["target"], options, sample_weight, holdout)
     if table.content_hash() != header["data_hash"]:
         raise RunError(f"the data of {str(folder)!r} has changed since the run began; give the same data again.")
     builder = load_builder(model or header["model"])
@@ -177,6 +190,7 @@ def compare(
     `recipes` are Recipe objects, TOML files, "plain" or "usual". Options: setting (for plain and usual), folds,
     seed, threads, task, categorical, drop, groups, time, weight, class_weight; `sample_weight`, `metric`
     and `loss` as in `search`.
+    Rows of a test part that a path of images holds take no part.
     With `deliver` each is also trained on all rows (`.models`).
     """
     own, options["metric"] = Own.of(metric, loss)
@@ -185,7 +199,7 @@ def compare(
         raise OptionError("nothing is held out where recipes are compared; leave holdout_file out.")
     if chosen.nested:
         raise OptionError("nothing is searched where recipes are compared; leave nested out.")
-    table = table_of(X, y, target, chosen, sample_weight)
+    table = without_holdout(table_of(X, y, target, chosen, sample_weight))
     named = recipes if isinstance(recipes, Mapping) else {str(r): r for r in recipes}
     if len(named) < len(recipes):
         raise OptionError("a recipe is named twice; name each once.")
@@ -221,42 +235,6 @@ def make_options(
         drop=parse_columns(drop),
         **others,
     )
-
-
-def table_of(X: Any, y: Any, target: str | Sequence[str] | None, options: Options, sample_weight: Any = None) -> Table:
-    """A table from arrays, or from a bundled name, a file or a DataFrame that holds its targets."""
-    named = ("task", "categorical", "drop", "groups", "time")
-    columns = {name: getattr(options, name) for name in named}
-    if sample_weight is not None and y is None:
-        raise OptionError("sample_weight goes with arrays X and y; of a file or a DataFrame name the column by weight.")
-    if isinstance(X, str | Path) and y is not None:
-        raise OptionError(f"y was given beside {str(X)!r}, which holds its own target; leave y out, or pass arrays.")
-    if isinstance(X, str | Path) and holds_images(X):
-        _no_columns(options, f"{str(X)!r} holds images")
-        if target is not None or options.weight is not None:
-            raise OptionError(f"{str(X)!r} holds images, without columns; leave target and weight out.")
-        return images(X, options.task)
-    if isinstance(X, str | Path) or (y is None and target is not None and hasattr(X, "columns")):
-        return load(X, target, **columns, weight=options.weight, holdout_file=options.holdout_file)
-    if y is None:
-        raise OptionError("y is missing; pass the targets beside X, or the name of a file that holds both.")
-    if options.weight is not None:
-        raise OptionError(f"weight ({options.weight}) names a column beside the targets; with y pass sample_weight.")
-    if has_axes(X):
-        _no_columns(options, f"X has shape {tuple(X.shape)}")
-        return of_arrays(X, y, task=options.task, sample_weight=sample_weight)
-    if options.holdout_file is not None:
-        raise OptionError(
-            f"holdout_file ({options.holdout_file}) goes with a file or a DataFrame that holds its targets; name them "
-            "by target."
-        )
-    return from_arrays(X, y, **columns, sample_weight=sample_weight)
-
-
-def _no_columns(options: Options, what: str) -> None:
-    for name in ("categorical", "drop", "groups", "time", "holdout_file"):
-        if given := getattr(options, name):
-            raise OptionError(f"{name} is {given!r} and {what}, without columns; leave {name} out.")
 
 
 def recipe_of(recipe: Recipe | str | Path, options: Options, rows: int) -> Recipe:

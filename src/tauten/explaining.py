@@ -84,6 +84,7 @@ def explain(
     y: Any = None,
     *,
     replicates: int | None = None,
+    holdout: Any = None,
     sample_weight: Any = None,
     model: Build | None = None,
     metric: Function | None = None,
@@ -93,8 +94,8 @@ def explain(
     """Explain the recipe that a finished search chose; writes explanation.json into its folder and adds to its report.
 
     Techniques that only decide when to stop are left out: all arms train as long as the chosen recipe did. X, y,
-    `sample_weight`, `model`, `metric` and `loss` are needed again where `resume` would need them. `replicates`
-    partitions of the development rows are trained on, by default as many as give twenty trainings an arm.
+    `holdout`, `sample_weight`, `model`, `metric` and `loss` are needed again where `resume` would need them.
+    `replicates` partitions of the development rows are trained on, by default as many as give twenty trainings an arm.
 
     Errors: RunError where the folder holds no finished search or the data is another, OptionError for too few
     replicates or a recipe without techniques; before anything is trained.
@@ -103,7 +104,7 @@ def explain(
     if "chosen" not in figures:
         raise RunError(f"{str(folder)!r} was not left by a search; give the folder of one.")
     with Journal.resume(folder) as journal:
-        prepared = prepare_again(folder, journal.header, X, y, model, sample_weight, Own(metric, loss))
+        prepared = prepare_again(folder, journal.header, X, y, model, sample_weight, Own(metric, loss), holdout)
     folds = prepared.development.plan.folds
     fewest, replicates = -(-FEWEST // folds), -(-2 * FEWEST // folds) if replicates is None else replicates
     if replicates < fewest:

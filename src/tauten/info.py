@@ -44,7 +44,7 @@ def _lines(figures: Mapping[str, Any], folder: Path) -> dict[str, str]:
         "Time": time_spent(figures),
         "Run": f"{engine}, {figures['engine']}, {figures['precision']}, {threads}, "
         f"seed {figures['seed']}; " + ", ".join(f"{name} {own}" for name, own in figures["versions"].items()),
-        "Next": f"tauten predict {shlex.quote(str(folder))} DATA.csv -o predictions.csv",
+        "Next": f"tauten predict {shlex.quote(str(folder))} DATA -o predictions.csv",
     }
 
 

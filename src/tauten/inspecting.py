@@ -3,20 +3,22 @@
 import dataclasses
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tauten.api import Build, load_builder, table_of
-from tauten.data import Layout
+from tauten.api import Build, load_builder
+from tauten.data import Layout, given
 from tauten.errors import OptionError
 from tauten.nets.kinds import DECAYS, FROZEN, kinds_of, tied
 from tauten.nets.module import ModuleNet
 from tauten.nets.places import BATCH_NORMS, frozen_norms
 from tauten.nets.preflight import Survey
 from tauten.options import Options
+from tauten.sources import table_of
 from tauten.technique import Technique, techniques
 
 SITES = {
@@ -199,7 +201,8 @@ def _example(X: Any, y: Any, target: str | Sequence[str] | None, shape: Sequence
         if not shape or not all(isinstance(size, int) and size > 0 for size in shape):
             raise OptionError(f"shape is {shape!r}; it must be whole numbers from 1 up, such as 3,32,32.")
         return torch.randn(2, *shape, generator=torch.Generator().manual_seed(0))
-    if y is None and not isinstance(X, str) and target is None:
+    rows = given(X, y)
+    if rows.y is None and not isinstance(X, str | Path) and target is None:
         return torch.as_tensor(X[:2]).to(torch.float32)
     table = table_of(X, y, target, Options(trials=3))
     learnt = table.learnt(np.arange(len(table.y)), Layout.of(table.frame))

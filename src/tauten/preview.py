@@ -9,7 +9,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from tauten.api import table_of
 from tauten.data import Arrays, Layout
 from tauten.draws import Draws
 from tauten.engines.step import changed
@@ -18,6 +17,7 @@ from tauten.folds import encode
 from tauten.member import one_hot
 from tauten.options import Options
 from tauten.recipe import Recipe
+from tauten.sources import table_of
 from tauten.technique import Technique, in_order
 
 SITES = frozenset({"warp", "batch"})
@@ -40,7 +40,9 @@ def views(X: Any, y: Any = None, *, recipe: Recipe, rows: int = 8, count: int = 
     """
     table = table_of(X, y, None, Options(trials=3))
     if not isinstance(table, Arrays) or table.values.ndim != 4:
-        raise OptionError(f"{table.name} holds no images; preview takes a folder of pictures, an archive or IDX files.")
+        raise OptionError(
+            f"{table.name} holds no images; preview takes images as search does, such as a folder of pictures."
+        )
     acting = in_order(t for t in recipe.techniques if t.hooks & SITES)
     if not acting:
         held = " + ".join(recipe.names) or "no technique"

@@ -122,7 +122,7 @@ def summary(console: Console, evidence: Mapping[str, Any], folder: Path, source:
     said = partial(console.print, highlight=False, soft_wrap=True, markup=False)
     said(f"Report: {folder}/report.html   Recipe: {folder}/recipe.toml   Figures: {folder}/result.json")
     console.print("Next:", style="bold")
-    said(f"  tauten predict {shlex.quote(str(folder))} FILE -o predictions.csv")
+    said(f"  tauten predict {shlex.quote(str(folder))} DATA -o predictions.csv")
     said(f"  tauten compare {shlex.quote(source)}{flags(evidence)} --recipe {folder}/recipe.toml --recipe plain")
     said(f'  in your own loop: tauten.Recipe.load("{folder}/recipe.toml").attach(model, …)')
 

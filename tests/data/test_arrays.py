@@ -71,6 +71,28 @@ def test_bad_arrays_are_refused(X, y, message):
         of_arrays(X, y)
 
 
+def test_repeated_rows_and_a_holdout_of_ones_own_are_checked_as_those_of_a_table_are():
+    y = DIGITS.target[:50] % 3
+    copies = of_arrays(np.concatenate([IMAGES, IMAGES[:4]]), np.concatenate([y, y[:4]]))
+    assert copies.warnings[0].startswith("4 of 54 rows repeat another, target included (50 distinct)")
+    relabelled = of_arrays(np.concatenate([IMAGES, IMAGES[:4]]), np.concatenate([y, (y[:4] + 1) % 3]))
+    assert not relabelled.warnings
+    table = of_arrays(IMAGES[:40], y[:40], held=(IMAGES[35:], y[35:]))
+    assert table.warnings == ("5 of 15 rows of the holdout repeat a row of the data: they flatter",)
+    np.testing.assert_array_equal(table.held, np.arange(55) >= 40)
+    np.testing.assert_array_equal(table.y[40:], y[35:])
+    with pytest.raises(DataError, match="class '3' is in the holdout alone: expected rows of it in data too"):
+        of_arrays(IMAGES[:40], y[:40], held=(IMAGES[40:], y[40:] + 1))
+    with pytest.raises(DataError, match="the holdout has no rows"):
+        of_arrays(IMAGES, y, held=(IMAGES[:0], y[:0]))
+
+
+def test_colours_on_the_last_axis_are_told():
+    (said,) = of_arrays(np.moveaxis(IMAGES, 1, -1), DIGITS.target[:50] % 3).warnings
+    assert said.startswith("X has shape (50, 8, 8, 3) and was read as 8 channels of 8 × 3: where the last axis is")
+    assert not of_arrays(IMAGES, DIGITS.target[:50] % 3).warnings
+
+
 def test_rows_of_another_shape_are_refused():
     with pytest.raises(DataError, match=r"rows have the shape \(2, 8, 8\): expected \(3, 8, 8\)"):
         ArrayPreprocessor.fit(IMAGES.astype(np.float32)).transform(IMAGES[:, :2])

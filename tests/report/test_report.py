@@ -272,10 +272,10 @@ def test_text_from_outside_stays_text(hostile: Evidence, outside: str) -> None:
 
 def test_the_command_can_be_pasted(evidence: Evidence) -> None:
     evidence["source"], evidence["reading"] = "my data; 'quoted' $(x).csv", {"groups": "my groups"}
-    evidence["metric"], evidence["class_weight"] = "balanced_accuracy", "balanced"
+    evidence["metric"], evidence["class_weight"], evidence["target"] = "balanced_accuracy", "balanced", "pay day"
     code = next(c for c in re.findall(r"<code>(.*?)</code>", render(evidence), re.S) if "tauten compare" in c)
     assert shlex.split(html.unescape(code)) == [
-        "tauten", "compare", evidence["source"], "--target", "target", "--groups", "my groups",
+        "tauten", "compare", evidence["source"], "--target", "pay day", "--groups", "my groups",
         "--metric", "balanced_accuracy", "--class-weight", "balanced", "--recipe", "plain", "--recipe", "recipe.toml",
     ]  # fmt: skip
 

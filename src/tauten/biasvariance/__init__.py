@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tauten.api import Build, load_builder, make_options, table_of
+from tauten.api import Build, load_builder, make_options
 from tauten.biasvariance.resamples import Outputs, Scored, halves, redrawn
 from tauten.biasvariance.strengths import Strength, strength_of
 from tauten.errors import DataError, OptionError, RecipeError
@@ -19,6 +19,7 @@ from tauten.recipe import Recipe
 from tauten.result import versions
 from tauten.searching import Watcher
 from tauten.setting import Setting
+from tauten.sources import table_of, without_holdout
 
 Floats = npt.NDArray[np.float64]
 SCHEMA = "tauten.bias-variance/1"
@@ -151,7 +152,7 @@ def bias_variance(
         if noise is not None or test is not None:
             given = "noise" if noise is not None else "test"
             raise OptionError(f"{given} was given without truth; pass truth=, a function of X, or leave {given} out.")
-        table = table_of(X, y, target, options, sample_weight)
+        table = without_holdout(table_of(X, y, target, options, sample_weight))
         if table.y.ndim > 1:
             raise DataError(
                 f"{table.name} has {len(table.targets)} targets ({table.target}): expected one, so name it by target"

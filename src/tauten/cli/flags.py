@@ -14,10 +14,12 @@ Source = Annotated[
     str,
     typer.Argument(
         help="digits, breast_cancer, wine, diabetes; a CSV, TSV, ARFF, Parquet or Feather file; or images: a folder "
-        "with one for each class, or with IDX files, or an .npz archive."
+        "with one for each class, with IDX files or Parquet, an .npz or .safetensors archive, or Parquet of images."
     ),
 ]
-Target = Annotated[str | None, typer.Option(help="Name of the target column, or several: a,b.")]
+Target = Annotated[
+    str | None, typer.Option(help="Name of the target column, or several: a,b; of Parquet of images, the labels.")
+]
 Threads = Annotated[str, typer.Option(help="A number, or auto: the physical cores free to this process.")]
 Folder = Annotated[Path | None, typer.Option(help="Folder for the run; runs/NAME by default.")]
 ModelFile = Annotated[str | None, typer.Option(help="Your own network: FILE.py:FUNCTION that returns an nn.Module.")]

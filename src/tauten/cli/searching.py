@@ -30,7 +30,8 @@ def search(
         float | None, typer.Option(help="Share of the rows that no choice ever sees; 0.2 by default.")
     ] = None,
     holdout_file: Annotated[
-        str | None, typer.Option(help="A file of your own that no choice ever sees, instead of such a share.")
+        str | None,
+        typer.Option(help="A file of your own that no choice ever sees, instead of such a share; of images, a source."),
     ] = None,
     training: Training,
     nested: Annotated[

@@ -14,23 +14,30 @@ Run = Annotated[Path, typer.Argument(help="Folder that a search or a training le
 
 def predict(
     run: Run,
-    data: Annotated[str, typer.Argument(help="A file with the columns of training, in any order; others are ignored.")],
+    data: Annotated[
+        str,
+        typer.Argument(
+            help="A file with the columns of training, in any order, others are ignored; or images: a picture, a "
+            "folder of them, IDX files, .npz, .safetensors or Parquet, of which a test part is taken alone."
+        ),
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="CSV file to write.")] = Path("predictions.csv"),
     interval: Annotated[
         float | None, typer.Option(help="In regression: low and high, between which this share of targets lies.")
     ] = None,
     model: ModelFile = None,
 ) -> None:
-    """Predict rows of a file with the model of a run."""
+    """Predict the rows of a file, or images, with the model of a run."""
     if out.exists():
         raise RunError(f"--out {str(out)!r} exists; take another name.")
     from tauten.api import load_builder
-    from tauten.data import read
     from tauten.model import Model
-    from tauten.predict import predictions
+    from tauten.predict import predictions, rows_of
     from tauten.show import predicted
 
-    table = predictions(Model.load(run, load_builder(model)), read(data), interval)
+    trained = Model.load(run, load_builder(model))
+    rows, names = rows_of(trained, data)
+    table = predictions(trained, rows, interval, names)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         table.to_csv(out, index=False)

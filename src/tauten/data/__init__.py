@@ -9,8 +9,9 @@ from tauten.data.arrays import (
     learnt_from_json,
     of_arrays,
 )
+from tauten.data.datasets import given
 from tauten.data.frames import as_frame
-from tauten.data.images import holds_images, images
+from tauten.data.images import holds_images, images, images_alone
 from tauten.data.layout import Layout
 from tauten.data.preprocess import Preprocessor
 from tauten.data.read import read
@@ -28,9 +29,11 @@ __all__ = [
     "as_frame",
     "check_network",
     "from_arrays",
+    "given",
     "has_axes",
     "holds_images",
     "images",
+    "images_alone",
     "learnt_from_json",
     "load",
     "of_arrays",

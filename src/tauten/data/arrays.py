@@ -11,10 +11,13 @@ import pandas as pd
 from tauten.data.columns import mix
 from tauten.data.layout import Layout
 from tauten.data.preprocess import Preprocessor
-from tauten.data.tables import MIN_ROWS, Table
+from tauten.data.sides import HELD, joined_targets
+from tauten.data.tables import MIN_ROWS, Table, sided
 from tauten.data.targets import beside, encode, weights
 from tauten.errors import DataError, OptionError
 
+CHANNELS = 4
+"""The most channels of a picture; an axis that is longer is a side."""
 Floats32 = npt.NDArray[np.float32]
 
 
@@ -122,8 +125,16 @@ def learnt_from_json(stored: dict[str, Any]) -> Learnt:
     return ArrayPreprocessor.from_json(stored) if "shape" in stored else Preprocessor.from_json(stored)
 
 
-def of_arrays(X: Any, y: Any, *, task: str | None = None, sample_weight: Any = None) -> Arrays:
-    """Rows X (n, …), an array or tensor of three axes or more, and y and `sample_weight` as in `from_arrays`.
+def of_arrays(
+    X: Any,
+    y: Any,
+    *,
+    name: str = "data",
+    task: str | None = None,
+    sample_weight: Any = None,
+    held: tuple[Any, Any] | None = None,
+) -> Arrays:
+    """Rows X (n, …), an array or tensor of three axes or more, and y, `sample_weight` and `held` as in `from_arrays`.
 
     Raises DataError for values that are no finite numbers, and as `from_arrays` does.
 
@@ -134,23 +145,32 @@ def of_arrays(X: Any, y: Any, *, task: str | None = None, sample_weight: Any = N
     if len(values) < MIN_ROWS:
         raise DataError(f"X has {len(values)} rows: expected at least {MIN_ROWS}, so add rows")
     columns, counts = beside(len(values), y, sample_weight)
-    warnings: list[str] = []
+    mask = None
+    if held is not None:
+        more = as_array(held[0], HELD)
+        if more.shape[1:] != values.shape[1:]:
+            raise DataError(f"{HELD} has rows of shape {more.shape[1:]}: expected {values.shape[1:]}, as the data has")
+        columns, mask = joined_targets(columns, len(more), held[1])
+        values = np.concatenate([values, more])
+    warnings = _told(values.shape)
     targets, names = encode(columns, task, warnings), tuple(map(str, columns.columns))
     frame, own = pd.DataFrame(index=range(len(values))), None if counts is None else weights(counts)
-    return Arrays("data", frame, *targets, names, tuple(warnings), own, values=values)
+    return sided(Arrays(name, frame, *targets, names, tuple(warnings), own, values=values), mask)
 
 
-def as_array(X: Any) -> Floats32:
+def as_array(X: Any, name: str = "X") -> Floats32:
     """X (n, …) as float32, copied; DataError where it is no array of finite numbers with three axes or more."""
     values = np.asarray(X.detach().cpu() if hasattr(X, "detach") else X)
     if values.ndim < 3 or values.dtype.kind not in "fiub":
         raise DataError(
-            f"X has shape {values.shape} and {values.dtype}: expected numbers with three axes or more, rows first"
+            f"{name} has shape {values.shape} and {values.dtype}: expected numbers with three axes or more, rows first"
         )
     found = values.astype(np.float32)
-    bad = np.flatnonzero(~np.isfinite(found).reshape(len(found), -1).all(1))
+    bad = np.flatnonzero(~np.isfinite(found).all(tuple(range(1, found.ndim))))
     if bad.size:
-        raise DataError(f"X holds a value that is not finite in row {bad[0] + 1}: expected numbers, so mend or drop it")
+        raise DataError(
+            f"{name} holds a value that is not finite in row {bad[0] + 1}: expected numbers, so mend or drop it"
+        )
     return found
 
 
@@ -161,6 +181,15 @@ def check_network(table: Table, own_module: bool) -> None:
             f"X has shape {table.values.shape} and the built-in networks read tables and images; give model=, a "
             "network of your own, X[:, None] where rows are images without colour, or X.reshape(len(X), -1)."
         )
+
+
+def _told(shape: tuple[int, ...]) -> list[str]:
+    if len(shape) == 4 and shape[1] > CHANNELS >= shape[-1]:
+        return [
+            f"X has shape {shape} and was read as {shape[1]} channels of {shape[2]} × {shape[3]}: where the last axis "
+            "is the colours, give np.moveaxis(X, -1, 1)"
+        ]
+    return []
 
 
 def _channel(shape: tuple[int, ...]) -> int:

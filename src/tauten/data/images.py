@@ -1,55 +1,94 @@
-"""Images from where people keep them: a folder for each class, a NumPy archive, or IDX files."""
+"""Images from where people keep them: folders of pictures, archives of arrays, IDX files, or Parquet."""
 
-import zipfile
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
-from tauten.data.arrays import Arrays, of_arrays
+from tauten.data.archives import ARCHIVES, Found, archived, unlabelled
+from tauten.data.arrays import CHANNELS, Arrays, of_arrays
+from tauten.data.columns import listed
+from tauten.data.encoded import Encoded, encoded, encoded_alone, holds_encoded
 from tauten.data.idx import load_idx
-from tauten.errors import DataError
+from tauten.data.pictures import PICTURES, by_class, decoded, files_below, stacked
+from tauten.errors import DataError, OptionError
 
-PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
-DEEP = ("I;16", "I", "F")
-"""Pillow's names of grey pixels with more than eight bits."""
-ARCHIVE, IDX = ".npz", "train-images-idx3-ubyte"
-CHANNELS = 4
-"""The most channels of a picture; an axis that is longer is a side."""
-PAIRS = (("x_train", "y_train", "x_test", "y_test"), ("X", "y"), ("x", "y"), ("images", "labels"), ("data", "target"))
-"""Names under which an archive may hold images and labels, and a test part of its own."""
+IDX = "train-images-idx3-ubyte"
 
 
 def holds_images(source: str | Path) -> bool:
-    """Whether a path is one that `images` reads: a folder, or an archive of arrays."""
+    """Whether a path is one that `images` reads: a folder, an archive of arrays, or Parquet with encoded images."""
     path = Path(source)
-    return path.is_dir() or path.suffix == ARCHIVE
+    return path.is_dir() or path.suffix in ARCHIVES or holds_encoded(path)
 
 
-def images(source: str | Path, task: str | None = None) -> Arrays:
+def images(
+    source: str | Path, task: str | None = None, target: str | None = None, holdout: str | Path | None = None
+) -> Arrays:
     """Images (n, C, H, W) and their classes, from a path.
 
-    A folder holds a folder of pictures for each class (which takes the package Pillow), or the four IDX files of a set
-    such as MNIST. An archive (.npz) holds arrays X and y, or x_train, y_train, x_test and y_test, with images
-    (n, H, W), (n, H, W, C) or (n, C, H, W). What was published as the test part is the holdout.
+    A folder holds a folder of pictures for each class (which takes the package Pillow), or folders train and test that
+    do, the four IDX files of a set such as MNIST, or Parquet files. An archive (.npz, .safetensors) holds arrays X and
+    y, or x_train, y_train, x_test and y_test, with images (n, H, W), (n, H, W, C) or (n, C, H, W). Parquet has a column
+    of encoded images and one of labels, named by `target` unless it is called label or is the only one. What was
+    published as the test part is the holdout, as is all of another such path, `holdout`.
     Raises DataError for what can't be read, pictures of unlike sizes, or a folder without pictures.
     """
+    if target is not None and not (holds_encoded(Path(source)) or _shards(Path(source))):
+        raise OptionError(f"{str(source)!r} holds images, without columns; leave target out.")
+    found = _read(Path(source), target)
+    values, held = channels_first(found.X, str(source)), found.held
+    if holdout is not None:
+        if held is not None:
+            raise OptionError(
+                f"{str(source)!r} has a test part and a holdout {str(holdout)!r} was given; leave it out."
+            )
+        if not holds_images(holdout):
+            raise DataError(f"holdout {str(holdout)!r} holds no images: expected a path as that of the data")
+        own = _read(Path(holdout), target)
+        held = own.X, own.y
+        if own.held is not None:
+            raise DataError(f"holdout {str(holdout)!r} has a test part of its own: expected one part, so name that")
+    if held is not None:
+        own_values = channels_first(held[0], f"the holdout of {source}")
+        if own_values.shape[1] == 1:  # grey pictures of a coloured set
+            own_values = np.repeat(own_values, values.shape[1], 1)
+        held = own_values, held[1]
+    whole = np.asarray(found.y).dtype.kind != "f"
+    table = of_arrays(values, found.y, name=str(source), task=task or ("classification" if whole else None), held=held)
+    return replace(table, warnings=(*found.told, *table.warnings))
+
+
+def images_alone(source: str | Path, shape: tuple[int, ...]) -> tuple[list[str] | None, npt.NDArray[Any]]:
+    """Images (n, C, H, W) whose labels nobody needs, and the names of their files in a folder, in order.
+
+    A folder may hold pictures in whatever folders, or none; of what has a test part, that part. `shape` (C, H, W) is
+    what a network expects; DataError where a picture has another.
+    """
     path = Path(source)
-    held = None
-    if path.suffix == ARCHIVE:
-        values, labels, held = _archived(path)
-    elif any((path / name).is_file() for name in (IDX, f"{IDX}.gz")):
-        parts = load_idx(path)
-        values, labels = (np.concatenate(p) for p in ((parts.train_images, parts.test_images),
-                                                      (parts.train_labels, parts.test_labels)))  # fmt: skip
-        held = np.arange(len(labels)) >= len(parts.train_labels)
-    else:
-        values, labels = _pictured(path)
-    table = of_arrays(channels_first(values, str(path)), labels, task=task or "classification")
-    return replace(table, name=str(path), held=held)
+    if len(shape) != 3 and path.suffix not in ARCHIVES:
+        raise DataError(f"rows of the training had shape {shape}, no images: expected an archive (.npz, .safetensors)")
+    if path.suffix in ARCHIVES:
+        values = unlabelled(path)
+        return None, channels_first(values, str(path)) if len(shape) == 3 else values
+    if holds_encoded(path) or _shards(path):
+        shards = _shards(path) or [path]
+        shards = [own for own in shards if _is_test(own)] or shards
+        parts = [encoded_alone(own) for own in shards]
+        return None, stacked([p for part in parts for p in part[0]], [n for part in parts for n in part[1]], shape)
+    if _has_idx(path):
+        return None, load_idx(path).test_images[:, None]
+    files = [path] if path.is_file() and path.suffix.lower() in PICTURES else files_below(path)
+    if not files:
+        raise DataError(
+            f"{str(path)!r} holds no pictures ({', '.join(PICTURES)}): expected a folder of them, one of IDX files, an "
+            "archive (.npz, .safetensors) or Parquet, as the network was trained on images"
+        )
+    names = [str(file.relative_to(path)) if file != path else file.name for file in files]
+    return names, stacked([decoded(file, str(file)) for file in files], [str(file) for file in files], shape)
 
 
 def channels_first(values: npt.NDArray[Any], name: str = "X") -> npt.NDArray[Any]:
@@ -70,64 +109,52 @@ def channels_first(values: npt.NDArray[Any], name: str = "X") -> npt.NDArray[Any
     )
 
 
-def _archived(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[np.bool_] | None]:
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            names = next((pair for pair in PAIRS if set(pair[:2]) <= set(stored.files)), None)
-            if names is None:
-                raise DataError(
-                    f"{path} holds the arrays {', '.join(stored.files) or '(none)'}: expected X and y, or x_train, "
-                    "y_train, x_test and y_test"
-                )
-            parts = [stored[name] for name in names if name in stored.files]
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} can't be read ({error}): expected an archive of plain NumPy arrays") from error
-    for values, labels in zip(parts[::2], parts[1::2], strict=True):
-        if len(values) != len(labels):
-            raise DataError(f"{path} holds {len(values)} images and {len(labels)} labels: expected as many of both")
-    if len(parts) == 2:
-        return parts[0], parts[1], None
-    if parts[0].shape[1:] != parts[2].shape[1:]:
-        raise DataError(f"{path} has images of {parts[0].shape[1:]} and of {parts[2].shape[1:]}: expected one shape")
-    held = np.arange(len(parts[1]) + len(parts[3])) >= len(parts[1])
-    return np.concatenate(parts[::2]), np.concatenate([np.ravel(labels) for labels in parts[1::2]]), held
-
-
-def _pictured(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    found = {
-        folder.name: sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURES)
-        for folder in sorted(path.iterdir())
-        if folder.is_dir()
-    }
-    found = {name: files for name, files in found.items() if files}
-    if not found:
+def _read(path: Path, target: str | None) -> Found:
+    if path.suffix in ARCHIVES:
+        return archived(path)
+    if _has_idx(path):
+        parts = load_idx(path)
+        return Found(parts.train_images, parts.train_labels, (parts.test_images, parts.test_labels))
+    if holds_encoded(path):
+        return _decoded([path], [], target)
+    if shards := _shards(path):
+        test = [own for own in shards if _is_test(own)]
+        rest = [own for own in shards if own not in test]
+        return _decoded(rest or test, test if rest else [], target)
+    own, held, told = by_class(path)
+    if not own:
         raise DataError(
             f"folder {str(path)!r} holds no folders with pictures ({', '.join(PICTURES)}): expected one for each "
-            "class, or the four IDX files of a set"
+            "class, the four IDX files of a set, or Parquet files"
         )
-    files = [(file, name) for name, own in found.items() for file in own]
-    pictures = [_picture(file) for file, _ in files]
-    deepest = max(p.shape[-1] for p in pictures)
-    for (file, _), picture in zip(files, pictures, strict=True):
-        if picture.shape[:2] != pictures[0].shape[:2]:
-            sizes = [f"{p.shape[1]} × {p.shape[0]}" for p in (picture, pictures[0])]
-            raise DataError(
-                f"{file} has {sizes[0]} pixels and {files[0][0]} {sizes[1]}: expected one size, so resize them"
-            )
-    same = [np.broadcast_to(p, (*p.shape[:2], deepest)) for p in pictures]
-    return np.stack(same), np.array([name for _, name in files])
+    return Found(*_pictured(own), _pictured(held) if held else None, tuple(told))
 
 
-def _picture(file: Path) -> npt.NDArray[Any]:
-    """(H, W, 1) where it is grey, else (H, W, 3)."""
-    if find_spec("PIL") is None:
-        raise DataError(f"reading {file} takes the package pillow: run pip install 'tauten[images]'")
-    from PIL import Image, UnidentifiedImageError
+def _has_idx(path: Path) -> bool:
+    return any((path / name).is_file() for name in (IDX, f"{IDX}.gz"))
 
-    try:
-        with Image.open(file) as opened:
-            # Pillow would clip what has more than eight bits.
-            read = opened if opened.mode in DEEP else opened.convert("L" if opened.mode in ("1", "L") else "RGB")
-            return np.atleast_3d(np.asarray(read))
-    except (OSError, UnidentifiedImageError) as error:
-        raise DataError(f"{file} can't be read as a picture ({error}): expected one, so mend or remove it") from error
+
+def _shards(path: Path) -> list[Path]:
+    return sorted(path.glob("*.parquet")) if path.is_dir() else []
+
+
+def _is_test(shard: Path) -> bool:
+    return shard.name.startswith("test")
+
+
+def _decoded(shards: list[Path], test: list[Path], target: str | None) -> Found:
+    own = [encoded(shard, target) for shard in shards]
+    rest = sorted({name for part in own for name in part.rest})
+    told = (f"left out of {shards[0]}: {listed(rest)}",) if rest else ()
+    return Found(*_joined(own), _joined([encoded(shard, target) for shard in test]) if test else None, told)
+
+
+def _joined(parts: list[Encoded]) -> tuple[npt.NDArray[Any], "pd.Series[Any]"]:
+    values = stacked([p for part in parts for p in part.pictures], [name for part in parts for name in part.names])
+    return values, pd.concat([part.labels for part in parts], ignore_index=True)
+
+
+def _pictured(classes: dict[str, list[Path]]) -> tuple[npt.NDArray[Any], npt.NDArray[np.str_]]:
+    files = [(file, name) for name, own in classes.items() for file in own]
+    values = stacked([decoded(file, str(file)) for file, _ in files], [str(file) for file, _ in files])
+    return values, np.array([name for _, name in files])

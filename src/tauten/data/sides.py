@@ -1,6 +1,5 @@
-"""What puts a row on one side of a split: its group, its time, or the person's own holdout file."""
+"""What puts a row on one side of a split: its group, its time, or a holdout of the person's own."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,8 +7,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from tauten.data.columns import counted, days, kind, labels, listed, numbers
-from tauten.data.read import read
+from tauten.data.targets import beside
 from tauten.errors import DataError
+
+HELD = "the holdout"
+"""What messages call a holdout that came as arrays."""
 
 
 def group_codes(column: "pd.Series[Any]") -> npt.NDArray[np.int64]:
@@ -46,38 +48,42 @@ def crossings(
             f"distinct): copies of a row {kept} count as often as they occur"
         )
     if same := int(np.isin(rows[held], own).sum()):
-        found.append(f"{same:,} of {counted(count, 'row')} of the holdout file repeat a row of the data: they flatter")
+        found.append(f"{same:,} of {counted(count, 'row')} of the holdout repeat a row of the data: they flatter")
     if count and groups is not None and (shared := int(np.isin(np.unique(groups[held]), groups[~held]).sum())):
-        found.append(f"{counted(shared, 'group')} of the holdout file also occur in the data: they flatter")
+        found.append(f"{counted(shared, 'group')} of the holdout also occur in the data: they flatter")
     if count and time is not None and (early := int((time[held] <= time[~held].max()).sum())):
-        found.append(f"{early:,} of {counted(count, 'row')} of the holdout file are not later than all of the data")
+        found.append(f"{early:,} of {counted(count, 'row')} of the holdout are not later than all of the data")
     return found
 
 
-def joined(frame: pd.DataFrame, path: str | Path) -> tuple[pd.DataFrame, npt.NDArray[np.bool_]]:
+def joined(frame: pd.DataFrame, own: pd.DataFrame, where: str) -> tuple[pd.DataFrame, npt.NDArray[np.bool_]]:
     """The rows of a table with those of the person's holdout after them, and which of them (n,) are held.
 
     Columns may stand in another order, and further ones are ignored. DataError where one is missing or holds another
-    kind of values.
+    kind of values; `where` names the holdout.
     """
-    own = read(path)
     absent = [str(name) for name in frame if name not in own]
     if absent:
         raise DataError(
-            f"holdout file {str(path)!r} lacks {counted(len(absent), 'column')} of the data ({listed(absent)}): add "
+            f"{where} lacks {counted(len(absent), 'column')} of the data ({listed(absent)}): add "
             "them, empty where unknown"
         )
     if not len(own):
-        raise DataError(f"holdout file {str(path)!r} has no rows: expected at least one")
+        raise DataError(f"{where} has no rows: expected at least one")
     for name in frame:
         here, there = (kind(part[name].dropna()) if part[name].notna().any() else None for part in (frame, own))
         if here and there and here != there:
-            raise DataError(
-                f"column {str(name)!r} is a {there} in holdout file {str(path)!r} and a {here} in the data: write both "
-                "alike"
-            )
+            raise DataError(f"column {str(name)!r} is a {there} in {where} and a {here} in the data: write both alike")
     both = pd.concat([frame, own[list(frame.columns)]], ignore_index=True)
     return both, np.arange(len(both)) >= len(frame)
+
+
+def joined_targets(targets: pd.DataFrame, rows: int, y: Any) -> tuple[pd.DataFrame, npt.NDArray[np.bool_]]:
+    """The targets of the data with those, y, of a holdout of so many rows, as `joined`; names don't matter."""
+    own, _ = beside(rows, y, None)
+    if own.shape[1] == targets.shape[1]:
+        own.columns = targets.columns
+    return joined(targets, own, HELD)
 
 
 def _refuse_missing(column: "pd.Series[Any]", what: str, expected: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +19,11 @@ from tauten.data.frames import as_frame
 from tauten.data.layout import Layout
 from tauten.data.preprocess import Preprocessor
 from tauten.data.read import FORMATS, read, suggestion
-from tauten.data.sides import crossings, group_codes, joined, times
+from tauten.data.sides import HELD, crossings, group_codes, joined, joined_targets, times
 from tauten.data.targets import Task, beside, encode, weights
 from tauten.errors import DataError
 
+T = TypeVar("T", bound="Table")
 BUNDLED: dict[str, Task] = {
     "breast_cancer": "classification",
     "diabetes": "regression",
@@ -149,7 +150,7 @@ def load(
         target, task = "target", task or BUNDLED[name]
     frame, held = _source(source, name, warnings), None
     if holdout_file is not None:
-        frame, held = joined(frame, holdout_file)
+        frame, held = joined(frame, read(holdout_file), f"holdout file {str(holdout_file)!r}")
     if target is None:
         target = "target" if "target" in frame else str(frame.columns[-1])
         warnings.append(f"no target column was named: took {target!r}")
@@ -163,21 +164,32 @@ def load(
     declared = frozenset(_known(categorical, frame, name))
     counts = None if weight is None else frame[weight]
     table = _table(name, features, frame[list(targets)], task, declared, counts, warnings)
-    return _sided(table, frame, groups, time, held)
+    return _beside_columns(table, frame, groups, time, held)
 
 
-def _sided(
-    table: Table, frame: pd.DataFrame, groups: str | None, time: str | None, held: npt.NDArray[np.bool_] | None = None
-) -> Table:
-    """The table with what puts its rows on one side of a split; these columns stand in `frame`."""
-    codes = None if groups is None else group_codes(frame[groups])
-    moments = None if time is None else times(frame[time])
-    said = crossings(table.row_hashes(), np.zeros(len(frame), bool) if held is None else held, codes, moments)
+def sided(
+    table: T,
+    held: npt.NDArray[np.bool_] | None = None,
+    groups: npt.NDArray[np.int64] | None = None,
+    time: npt.NDArray[np.float64] | None = None,
+) -> T:
+    """The table with what puts its rows (n,) on one side of a split, and with a warning of rows that repeat.
+
+    DataError for a class of which the holdout alone has rows.
+    """
+    said = crossings(table.row_hashes(), np.zeros(len(table.y), bool) if held is None else held, groups, time)
     if held is not None and table.classes and (new := set(table.y[held]) - set(table.y[~held])):
         raise DataError(
-            f"class {table.classes[min(new)]!r} is in the holdout file alone: expected rows of it in {table.name} too"
+            f"class {table.classes[min(new)]!r} is in the holdout alone: expected rows of it in {table.name} too"
         )
-    return replace(table, groups=codes, time=moments, held=held, warnings=(*table.warnings, *said))
+    return replace(table, groups=groups, time=time, held=held, warnings=(*table.warnings, *said))
+
+
+def _beside_columns(
+    table: Table, frame: pd.DataFrame, groups: str | None, time: str | None, held: npt.NDArray[np.bool_] | None
+) -> Table:
+    codes = None if groups is None else group_codes(frame[groups])
+    return sided(table, held, codes, None if time is None else times(frame[time]))
 
 
 def from_arrays(
@@ -191,6 +203,7 @@ def from_arrays(
     sample_weight: Any = None,
     groups: str | None = None,
     time: str | None = None,
+    held: tuple[Any, Any] | None = None,
 ) -> Table:
     """A table of X (n, d), an array or DataFrame, and y (n,), numbers or labels, or several targets (n, K).
 
@@ -198,7 +211,7 @@ def from_arrays(
     most 20 distinct ones and three rows or more to each on average, else a regression target. Several targets of zeros
     and ones are labels that exclude nobody, "multilabel", others regression targets. `categorical`, `drop`, `groups`,
     `time` name columns of X as in `load`, `sample_weight` (n,) says how much each row counts. A Series or DataFrame
-    lends the targets its names.
+    lends the targets its names. `held` is the person's own holdout, more rows X and y.
     Raises DataError for data that can't be used, OptionError for an unknown task.
 
     >>> from_arrays(np.eye(12), ["no", "yes"] * 6).classes
@@ -206,10 +219,15 @@ def from_arrays(
     """
     frame = as_frame(X)
     targets, counts = beside(len(frame), y, sample_weight)
+    mask = None
+    if held is not None:
+        own = as_frame(held[0])
+        targets, mask = joined_targets(targets, len(own), held[1])
+        frame, _ = joined(frame, own, HELD)
     declared, left_out = frozenset(_known(categorical, frame, name)), {*_known(drop, frame, name)}
     left_out |= {*_known([c for c in (groups, time) if c is not None], frame, name)}
     table = _table(name, frame.drop(columns=[*left_out]), targets, task, declared, counts, [])
-    return _sided(table, frame, groups, time)
+    return _beside_columns(table, frame, groups, time, mask)
 
 
 def _source(source: str | Path | pd.DataFrame, name: str, warnings: list[str]) -> pd.DataFrame:
@@ -222,7 +240,7 @@ def _source(source: str | Path | pd.DataFrame, name: str, warnings: list[str]) -
         return bundled
     if not Path(source).is_file():
         raise DataError(
-            f"no file {name!r}: expected {FORMATS}, or one of the bundled sets {', '.join(BUNDLED)}"
+            f"no file {name!r}: expected {FORMATS}, images, or one of the bundled sets {', '.join(BUNDLED)}"
             + suggestion(name, list(BUNDLED))
         )
     frame = read(source)

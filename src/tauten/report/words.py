@@ -4,7 +4,6 @@ import math
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeGuard
 
 Json = Mapping[str, Any]
@@ -111,7 +110,7 @@ def flags(e: Json) -> str:
 
     A metric of a person's own has no name on the command line.
     """
-    said = {"target": e["target"]} if Path(e["source"]).suffix else {}
+    said = {} if e["target"] == "target" else {"target": e["target"]}
     said |= {name: text for name, text in e["reading"].items() if name != "holdout_file"}
     usual = "rmse" if e["task"] == "regression" else "log_loss"
     if e["metric"] != usual and (e["metric"] in METRICS or e["metric"].startswith("pinball:")):
