@@ -24,14 +24,16 @@ MNIST = "-mnist"
 """How files of figures end that come from MNIST where the claim's other figures come from the bundled digits."""
 HEAD = """# Experiments
 
-Published claims, replayed small. `tauten experiment` lists them; each writes its raw figures, table and plots into `--out`.
-All but dropout-mnist train their members on scikit-learn's digits or on made-up data, or with `--data DIR` on a folder with
-IDX files such as MNIST's in the place of the digits. How long a run took stands in its figures. This page is made of them by
+Published claims, replayed small. `tauten experiment` lists them; each writes its raw figures, table and plots into
+`--out`. All but dropout-mnist train their members on scikit-learn's digits or on made-up data, or with `--data DIR`
+on a folder with IDX files such as MNIST's in the place of the digits. How long a run took stands in its figures.
+This page is made of them by
 
     python benchmarks/claims.py
 
-*Points* are differences of percentages; [a, b] is an interval of 95 %, and "beyond chance" means that it leaves out 0; *log
-loss* is the mean of −log of the probability that the true class is given, so being wrong and sure costs most.
+*Points* are differences of percentages; [a, b] is an interval of 95 %, and "beyond chance" means that it leaves out
+0; *log loss* is the mean of −log of the probability that the true class is given, so being wrong and sure costs
+most.
 """
 DROPOUT_CLAIM = "dropout lowers the test error of a plain network"
 DROPOUT_SOURCE = "Srivastava et al. 2014, JMLR 15:1929-1958"
@@ -39,12 +41,12 @@ DROPOUT = """## dropout-mnist
 
     tauten experiment dropout-mnist --data DIR --seeds 10 --out runs/dropout-mnist
 
-DIR holds MNIST's four IDX files; without it, they are fetched from OpenML, and without a network the bundled digits are
-taken, with a note. The claim: {claim} ({source}).
-The classic two arms, as they are usually written (the test set as validation) and with an honest validation split; all
-seeds of both arms in one population. The 30-epoch runs on 60,000 rows have 4 seeds, the others 10. Raw figures of every
-seed and epoch: [dropout-mnist.json](../benchmarks/figures/dropout-mnist.json). `examples/dropout_mnist.ipynb` holds the
-same with Keras code beside it.
+DIR holds MNIST's four IDX files; without it, they are fetched from OpenML, and without a network the bundled digits
+are taken, with a note. The claim: {claim} ({source}). The classic two arms, as they are usually written (the test
+set as validation) and with an honest validation split; all seeds of both arms in one population. The 30-epoch runs
+on 60,000 rows have 4 seeds, the others 10. Raw figures of every seed and epoch:
+[dropout-mnist.json](../benchmarks/figures/dropout-mnist.json). `examples/dropout_mnist.ipynb` holds the same with
+Keras code beside it.
 
 {text}
 

@@ -163,5 +163,7 @@ def _plot(figures: Figures) -> Figure:
         axis.set(xlabel="ε", ylabel=label)
         axis.set_xticks(x, [f"{e:g}" for e in figures["epsilons"]])
     figure.axes[0].legend(frameon=False, fontsize="small", loc=(0.02, 0.4))
-    figure.axes[2].text(0.03, 0.93, "dotted: with its temperature", transform=figure.axes[2].transAxes, fontsize="small")
+    figure.axes[2].text(
+        0.03, 0.93, "dotted: with its temperature", transform=figure.axes[2].transAxes, fontsize="small"
+    )
     return figure
