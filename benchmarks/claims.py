@@ -55,6 +55,20 @@ Keras code beside it.
 ![Honest protocol](figures/dropout-mnist-honest.png)
 """
 
+BESIDE = {
+    "augmentation": """
+What affine does, and what turning any way does, to the images on the left; a 6 becomes a 9:
+
+    tauten preview DIR --recipe examples/recipes/affine.toml --rows 5 --views 8 --out affine.png
+    tauten preview DIR --recipe examples/recipes/turned.toml --rows 10 --views 8 --out turned.png
+
+![Digits moved a little](figures/preview-affine.png)
+
+![Digits turned by any angle](figures/preview-turned.png)
+""",
+}
+"""What stands under a claim's own plot."""
+
 
 def load(name: str) -> Figures:
     """The committed figures of this name."""
@@ -91,7 +105,7 @@ def section(name: str) -> str:
     return (
         f"{head}\n\n    tauten experiment {claim}{data} --seeds {figures['seeds']} --out runs/{name}\n\n"
         f"{doc} Figures: [{name}.json](../benchmarks/figures/{name}.json).\n\n"
-        f"{text_of(figures, TELLERS[claim](figures))}\n![{alt}](figures/{name}.svg)\n"
+        f"{text_of(figures, TELLERS[claim](figures))}\n![{alt}](figures/{name}.svg)\n{BESIDE.get(name, '')}"
     )
 
 

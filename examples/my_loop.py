@@ -36,5 +36,5 @@ def accuracy(recipe: tauten.Recipe) -> float:
 
 
 recipe = tauten.Recipe.load(sys.argv[1])
-print(f"{', '.join(recipe.names) or 'plain'}: {accuracy(recipe):.2%} of the test rows right")
-print(f"without them: {accuracy(tauten.Recipe((), recipe.setting)):.2%}")
+print(f"{' + '.join(recipe.names) or 'plain'}: {accuracy(recipe) * 100:.1f} % of the test rows right")
+print(f"without its techniques: {accuracy(tauten.Recipe((), recipe.setting)) * 100:.1f} %")

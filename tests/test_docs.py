@@ -4,6 +4,8 @@ import ast
 import json
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -111,3 +113,40 @@ def test_the_page_of_performance_is_that_of_the_figures(monkeypatch):
     assert (ROOT / "docs" / "performance.md").read_text(encoding="utf-8") == performance.page(), (
         "run: python benchmarks/performance.py"
     )
+
+
+def test_the_page_of_experiments_is_that_of_the_figures(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import claims
+
+    assert (ROOT / "docs" / "experiments.md").read_text(encoding="utf-8") == claims.page(), (
+        "run: python benchmarks/claims.py"
+    )
+    assert set(claims.ORDER) == set(claims.TELLERS)
+
+
+def test_the_page_of_modules_is_what_the_commands_print(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import modules
+
+    assert (ROOT / "docs" / "modules.md").read_text(encoding="utf-8") == modules.page(), (
+        "run: python benchmarks/modules.py page"
+    )
+
+
+def test_the_loop_of_the_page_of_modules_runs_with_the_recipe_found(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import modules
+
+    (found,) = modules.record.load(modules.NAME).values()
+    with modules.folder() as place:
+        recipe = tauten.Recipe.loads(found["recipe"])
+        recipe.with_setting(epochs=5).save(place / "recipe.toml")
+        done = subprocess.run(
+            [sys.executable, modules.LOOP, "recipe.toml"], check=True, capture_output=True, text=True
+        )  # fmt: skip
+    first, second = done.stdout.splitlines()
+    assert first.startswith((" + ".join(recipe.names) or "plain") + ": ")
+    assert second.startswith("without its techniques: ")
+    shares = [float(re.search(r"([0-9.]+) %", line)[1]) for line in (first, second)]
+    assert all(20 < share <= 100 for share in shares)
