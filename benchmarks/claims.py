@@ -26,7 +26,8 @@ HEAD = """# Experiments
 
 Published claims, replayed small. `tauten experiment` lists them; each writes its raw figures, table and plots into
 `--out`. All but dropout-mnist train their members on scikit-learn's digits or on made-up data, or with `--data DIR`
-on a folder with IDX files such as MNIST's in the place of the digits. How long a run took stands in its figures.
+on a folder with IDX files such as MNIST's in the place of the digits. How long a run took stands in its figures,
+by the clock (on a machine that others used too) and, in newer ones, in seconds of processor.
 This page is made of them by
 
     python benchmarks/claims.py

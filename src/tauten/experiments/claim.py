@@ -77,10 +77,10 @@ def claim(name: str, *, source: str, says: str, tell: Tell) -> Callable[[Measure
             for what, value, low in (("seeds", seeds, FEWEST), ("threads", threads, 1)):
                 if value < low:
                     raise OptionError(f"{what} is {value}: expected a whole number from {low} up")
-            began = time.perf_counter()
+            began, busy = time.perf_counter(), time.process_time()
             figures = measure(Run(seeds, data, threads, progress), **size)
             figures = {"experiment": name, "source": source, "claim": says, "seeds": seeds, **figures}
-            seconds = {"wall": time.perf_counter() - began, "threads": threads}
+            seconds = {"wall": time.perf_counter() - began, "cpu": time.process_time() - busy, "threads": threads}
             _write(out, name, figures | {"seconds": seconds, "versions": _versions()}, tell(figures))
             progress(tell(figures).reading)
             return figures
