@@ -74,13 +74,13 @@ def test_gains_are_between_the_arms(figures: dict[str, Any]) -> None:
 def test_the_words_follow_the_intervals(figures: dict[str, Any]) -> None:
     for low, high, verb, wrong in (
         (0.01, 0.03, "affine beats dropout 0.2 in error (gain +2.00 [", "even helps"),
-        (-0.03, -0.01, "affine is worse than dropout 0.2 in error (gain -2.00 [", "errs more than without anything"),
+        (-0.03, -0.01, "affine is worse than dropout 0.2 in error (gain -2.00 [", "adds errors"),
         (-0.01, 0.03, "affine can't be told from dropout 0.2 in error (gain +1.00 [", "makes no difference"),
     ):
         made = copy.deepcopy(figures)
         found = {"mean": (low + high) / 2, "low": low, "high": high}
         made["gains"][0]["error"] = made["arms"]["turned any way"][-1]["over"]["error"] = found
         assert verb in reading(made)
-        assert f"turning it any way, a network {wrong}" in reading(made)
+        assert f"turning it any way, {wrong}" in reading(made)
     how = tell(figures).how
     assert "turned by up to 15°, shifted by up to 10 % of its side, made up to 15 % larger or smaller" in how

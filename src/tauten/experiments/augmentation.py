@@ -94,14 +94,14 @@ def reading(figures: Figures) -> str:
     wrong = {
         1: "even helps",
         0: "makes no difference to the error beyond chance",
-        -1: "errs more than without anything",
+        -1: "adds errors",
     }
     return (
         f"After {longest} epochs: {said}. Over plain the error falls by {gains}. From {figures['epochs'][0]} to "
         f"{longest} epochs the error goes from {short:.2f} to {long:.2f} % with affine and from {first:.2f} to "
         f"{last:.2f} % without anything: an augmented network goes on meeting images it has not seen. What may be "
-        f"done to an image is knowledge of the data; with wrong knowledge, turning it any way, a network {wrong[turned]} "
-        f"(gain {shown(arms['turned any way'][-1]['over']['error'], 2, 100, sign=True)} points). The paper's networks "
+        f"done to an image is knowledge of the data; wrong knowledge, turning it any way, {wrong[turned]} (gain "
+        f"{shown(arms['turned any way'][-1]['over']['error'], 2, 100, sign=True)} points). The paper's networks "
         "are convolutional ones on photographs; this is one network without convolutions on one training set."
     )
 
