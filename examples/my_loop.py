@@ -1,4 +1,4 @@
-"""A recipe at work in a training loop of one's own, beside the same loop without it.
+"""A recipe at work in a training loop of one's own.
 
 python my_loop.py runs/mine/recipe.toml
 """
@@ -37,4 +37,3 @@ def accuracy(recipe: tauten.Recipe) -> float:
 
 recipe = tauten.Recipe.load(sys.argv[1])
 print(f"{' + '.join(recipe.names) or 'plain'}: {accuracy(recipe) * 100:.1f} % of the test rows right")
-print(f"without its techniques: {accuracy(tauten.Recipe((), recipe.setting)) * 100:.1f} %")
