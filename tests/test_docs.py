@@ -26,7 +26,8 @@ COMMANDS = get_command(cli.app).commands
 
 
 def blocks(page, language):
-    return re.findall(rf"```{language}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    return [code for named, code in fenced if named == language]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
@@ -61,6 +62,7 @@ def test_the_loop_of_the_readme_runs(tmp_path, monkeypatch):
 def test_commands_in_the_documents_exist_with_their_options(page):
     text = page.read_text(encoding="utf-8")
     lines = [line for block in blocks(page, "") for line in block.splitlines()] + re.findall(r"`(tauten [^`]*)`", text)
+    lines += re.findall(r"^    (tauten .*)$", text, re.MULTILINE)
     for line in lines:
         words = shlex.split(line, comments=True)
         if words[:1] != ["tauten"] or len(words) < 2:
