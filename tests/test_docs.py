@@ -4,6 +4,8 @@ import ast
 import json
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,7 +26,8 @@ COMMANDS = get_command(cli.app).commands
 
 
 def blocks(page, language):
-    return re.findall(rf"```{language}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    return [code for named, code in fenced if named == language]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
@@ -59,6 +62,7 @@ def test_the_loop_of_the_readme_runs(tmp_path, monkeypatch):
 def test_commands_in_the_documents_exist_with_their_options(page):
     text = page.read_text(encoding="utf-8")
     lines = [line for block in blocks(page, "") for line in block.splitlines()] + re.findall(r"`(tauten [^`]*)`", text)
+    lines += re.findall(r"^    (tauten .*)$", text, re.MULTILINE)
     for line in lines:
         words = shlex.split(line, comments=True)
         if words[:1] != ["tauten"] or len(words) < 2:
@@ -111,3 +115,39 @@ def test_the_page_of_performance_is_that_of_the_figures(monkeypatch):
     assert (ROOT / "docs" / "performance.md").read_text(encoding="utf-8") == performance.page(), (
         "run: python benchmarks/performance.py"
     )
+
+
+def test_the_page_of_experiments_is_that_of_the_figures(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import claims
+
+    assert (ROOT / "docs" / "experiments.md").read_text(encoding="utf-8") == claims.page(), (
+        "run: python benchmarks/claims.py"
+    )
+    assert set(claims.ORDER) == set(claims.TELLERS)
+
+
+def test_the_page_of_modules_is_what_the_commands_print(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import modules
+
+    assert (ROOT / "docs" / "modules.md").read_text(encoding="utf-8") == modules.page(), (
+        "run: python benchmarks/modules.py page"
+    )
+
+
+def test_the_loop_of_the_page_of_modules_runs_with_the_recipe_found(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import modules
+
+    (found,) = modules.record.load(modules.NAME).values()
+    with modules.folder() as place:
+        recipe = tauten.Recipe.loads(found["recipe"])
+        recipe.with_setting(epochs=20).save(place / "recipe.toml")
+        done = subprocess.run(
+            [sys.executable, modules.LOOP, "recipe.toml"], check=True, capture_output=True, text=True
+        )  # fmt: skip
+    told = re.fullmatch(r"(.*): ([0-9.]+) % of the test rows right\n", done.stdout)
+    assert told[1] == (" + ".join(recipe.names) or "plain")
+    # Chance is 10 %.
+    assert 30 < float(told[2]) <= 100

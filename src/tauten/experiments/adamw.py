@@ -200,8 +200,10 @@ def _plot(figures: Figures) -> Figure:
                 axis.text(j, i, f"{error:.1f}", ha="center", va="center", fontsize=7, color=colour)
         places = [own["decays"].index(decay) for decay in own["best_decays"]]
         axis.plot(places, range(len(places)), "o-", color="#c1440e", markerfacecolor="none", markersize=17, lw=0.8)
-        axis.set_xticks(range(len(own["decays"])), [f"{d:.0e}" for d in own["decays"]], rotation=60, fontsize=8)
-        axis.set_yticks(range(len(figures["rates"])), [f"{r:.0e}" for r in figures["rates"]], fontsize=8)
+        axis.set_xticks(
+            range(len(own["decays"])), [f"{float(f'{d:.1g}'):g}" for d in own["decays"]], rotation=60, fontsize=8
+        )
+        axis.set_yticks(range(len(figures["rates"])), [f"{r:.2g}" for r in figures["rates"]], fontsize=8)
         axis.set(title=arm, xlabel=AXES.get(arm, "decay"))
     figure.axes[0].set_ylabel("learning rate")
     figure.colorbar(image, ax=figure.axes, label="test error, % (rings: best decay of a rate)", shrink=0.8)

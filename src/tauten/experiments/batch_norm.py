@@ -289,8 +289,10 @@ def _plot(figures: Figures) -> Figure:
     for style, own in zip(("-", "--", "-.", ":"), reversed(figures["depths"]), strict=False):
         for colour, arm in zip(COLOURS, ARMS, strict=False):
             layers = range(1, own["depth"] + 1)
-            line(axes[1, 1], layers, own[arm]["norms"], color=colour, linestyle=style)
+            label = f"{own['depth']} layers" if arm == "plain" else None
+            line(axes[1, 1], layers, own[arm]["norms"], color=colour, linestyle=style, label=label)
     axes[1, 1].set(title="gradient norm at the start, log₁₀, by depth", xlabel="hidden layer")
     axes[1, 1].xaxis.get_major_locator().set_params(integer=True)
-    axes[0, 0].legend(frameon=False, fontsize="small")
+    for axis in (axes[0, 0], axes[1, 1]):
+        axis.legend(frameon=False, fontsize="small")
     return figure

@@ -181,7 +181,12 @@ def _plot(figures: Figures) -> Figure:
         for colour, part in zip(COLOURS, PARTS, strict=False):
             label = "bias + noise" if part == "bias" and own["problem"] == IMAGES else part
             line(axis, x, [parts[part] for parts in own["strengths"]], color=colour, label=label)
-        axis.set(title=f"{own['technique']} on {own['problem']}", xlabel="strength", ylabel=own["loss"], ylim=(0, None))
+        axis.set(
+            title=f"{own['technique']} on {own['problem']}",
+            xlabel=f"strength of {own['technique']}",
+            ylabel=own["loss"],
+            ylim=(0, None),
+        )
         axis.set_xticks(x, [f"{parts['value']:g}" for parts in own["strengths"]])
         axis.legend(frameon=False, fontsize="small")
     return figure

@@ -23,6 +23,7 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from tauten.errors import OptionError
 from tauten.experiments import Experiment, experiment
@@ -76,10 +77,10 @@ def claim(name: str, *, source: str, says: str, tell: Tell) -> Callable[[Measure
             for what, value, low in (("seeds", seeds, FEWEST), ("threads", threads, 1)):
                 if value < low:
                     raise OptionError(f"{what} is {value}: expected a whole number from {low} up")
-            began = time.perf_counter()
+            began, busy = time.perf_counter(), time.process_time()
             figures = measure(Run(seeds, data, threads, progress), **size)
             figures = {"experiment": name, "source": source, "claim": says, "seeds": seeds, **figures}
-            seconds = {"wall": time.perf_counter() - began, "threads": threads}
+            seconds = {"wall": time.perf_counter() - began, "cpu": time.process_time() - busy, "threads": threads}
             _write(out, name, figures | {"seconds": seconds, "versions": _versions()}, tell(figures))
             progress(tell(figures).reading)
             return figures
@@ -124,6 +125,15 @@ def line(axis: Axes, x: Any, found: Sequence[Mapping[str, Any]], factor: float =
     (drawn,) = axis.plot(x, mean, marker="o", markersize=3, linewidth=1.4, **style)
     axis.fill_between(x, low, high, color=drawn.get_color(), alpha=0.15, linewidth=0)
     axis.spines[["top", "right"]].set_visible(False)
+
+
+def numbered(axis: Axes, *sides: str) -> None:
+    """Ticks of logarithmic axes ("x", "y") at 1, 2 and 5 of each power of ten, as plain numbers."""
+    for side in sides:
+        ticks = getattr(axis, f"{side}axis")
+        ticks.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
+        ticks.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        ticks.set_minor_formatter(NullFormatter())
 
 
 def _write(out: Path, name: str, result: Figures, told: Told) -> None:

@@ -209,7 +209,8 @@ def _plot(figures: Figures) -> Figure:
     axes[0].set(title="test error, %", xlabel="hidden units taken away, %", ylim=(0, None))
     axes[1].set(title="log loss", xlabel="hidden units taken away, %", ylim=(0, None))
     axes[2].set(title="correlation of two units", ylim=(0, None))
-    axes[2].set_xticks(range(len(figures["arms"])), list(figures["arms"]), rotation=20)
+    axes[2].margins(x=0.15)
+    axes[2].set_xticks(range(len(figures["arms"])), [arm.replace(" ", "\n") for arm in figures["arms"]])
     axes[2].spines[["top", "right"]].set_visible(False)
     axes[0].legend(frameon=False, fontsize="small")
     return figure

@@ -188,13 +188,18 @@ def _plot(figures: Figures) -> Figure:
     found = figures["networks"][WIDE]
     drawn = [own for own in found if own["kind"] == ARITHMETIC]
     masks = [own["masks"] for own in drawn]
-    panels = (("error", "test error, %", 100), ("log_loss", "log loss", 1), ("agreement", "same class, %", 100))
+    panels = (
+        ("error", "test error, %", 100),
+        ("log_loss", "log loss", 1),
+        ("agreement", "same class as weight scaling, %", 100),
+    )
     for axis, (score, title, factor) in zip(figure.subplots(1, 3), panels, strict=True):
         line(axis, masks, [own[score] for own in drawn], factor, color=COLOURS[0], label="average of masks")
         for colour, own in zip(COLOURS[1:], found[1::-1], strict=False):
             if score in own:
-                line(axis, masks, [own[score]] * len(masks), factor, color=colour, label=own["kind"])
-        axis.set(title=title, xlabel="masks")
+                axis.axhline(own[score]["mean"] * factor, color=colour, linestyle="--", label=own["kind"])
+        axis.set_title(title, fontsize="medium")
+        axis.set_xlabel("masks averaged")
         axis.set_xscale("log", base=2)
         axis.set_xticks(masks, [str(count) for count in masks], fontsize=8)
     figure.axes[0].legend(frameon=False, fontsize="small")

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from tauten.draws import derive_seed
 from tauten.engines.block import Completed
-from tauten.experiments.claim import COLOURS, Figures, Run, Told, claim, line, shown, sign_of
+from tauten.experiments.claim import COLOURS, Figures, Run, Told, claim, line, numbered, shown, sign_of
 from tauten.experiments.members import (
     SCORES,
     Floats,
@@ -241,5 +241,6 @@ def _plot(figures: Figures) -> Figure:
         for colour, kind in zip(COLOURS, words, strict=False):
             line(axis, figures[part]["places"], figures[part]["paths"][kind], color=colour, label=words[kind])
         axis.set(title=title, ylabel=label, xlabel="2 · rate · steps, or 1/λ", xscale="log", yscale="log")
+        numbered(axis, "y")
         axis.legend(frameon=False, fontsize="small")
     return figure

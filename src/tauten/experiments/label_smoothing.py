@@ -157,10 +157,13 @@ def _plot(figures: Figures) -> Figure:
             line(axis, x, [cell[m] for cell in cells], factor, color=colour, label=case)
             if m == "ece":
                 scaled = [cell["ece_scaled"] for cell in cells]
-                line(axis, x, scaled, factor, color=colour, linestyle=":", label="with its temperature")
+                line(axis, x, scaled, factor, color=colour, linestyle=":")
         if m == "sureness":
             axis.axhline(0, color="0.6", linewidth=0.8)
         axis.set(xlabel="ε", ylabel=label)
         axis.set_xticks(x, [f"{e:g}" for e in figures["epsilons"]])
-    figure.axes[2].legend(frameon=False, fontsize="small")
+    figure.axes[0].legend(frameon=False, fontsize="small", loc=(0.02, 0.4))
+    figure.axes[2].text(
+        0.03, 0.93, "dotted: with its temperature", transform=figure.axes[2].transAxes, fontsize="small"
+    )
     return figure

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from tauten.experiments.claim import COLOURS, Figures, Run, Told, claim, line, shown, sign_of
+from tauten.experiments.claim import COLOURS, Figures, Run, Told, claim, line, numbered, shown, sign_of
 from tauten.experiments.members import SCORES, estimate, gain, images, outputs, scores, trained
 from tauten.recipe import Recipe
 from tauten.setting import Setting
@@ -141,6 +141,7 @@ def _plot(figures: Figures) -> Figure:
     for colour, (arm, own) in zip(COLOURS, figures["arms"].items(), strict=False):
         line(curves, figures["rates"], own["curve"], 100, color=colour, label=arm)
     curves.set(xscale="log", yscale="log", xlabel="learning rate", ylabel="test error at the best limit, %")
+    numbered(curves, "x", "y")
     curves.legend(frameon=False, fontsize="small")
     for i, (colour, own) in enumerate(zip(COLOURS, figures["arms"].values(), strict=False)):
         mean, low, high = (own["at_best"]["error"][key] * 100 for key in ("mean", "low", "high"))

@@ -171,7 +171,7 @@ def _plot(figures: Figures) -> Figure:
             axis.errorbar(mean, i, xerr=[[mean - low], [high - mean]], marker="o", color=colour, capsize=2)
         axis.axvline(0, color="0.6", linewidth=0.8)
         axis.set_title(MEASURES[m], fontsize="small")
-        axis.set_xlabel("less than plain, points")
+        axis.set_xlabel("← more   than plain, points   less →", fontsize="small")
         axis.spines[["top", "right"]].set_visible(False)
     axes[0].set_yticks(range(len(names)), names)
     axes[0].invert_yaxis()
