@@ -7,12 +7,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 from reference import CLASSES, PRETRAINED, ROWS, SINGLE, STACKED, Tied, frozen_backbone, mlp
+from torch import nn
 
 from tauten.engines.single import Single
 from tauten.engines.slots import Resident, SlotEngine
 from tauten.engines.step import averaged
 from tauten.engines.vmapped import Vmapped
 from tauten.member import Group, Member, Source, one_hot
+from tauten.nets.module import STACKED as STACKED_STEP
 from tauten.nets.module import ModuleNet
 from tauten.population import Builder, Population
 from tauten.recipe import Recipe
@@ -184,6 +186,20 @@ def test_a_loss_of_ones_own_is_what_is_trained():
         done = trained(mlp, source, [Member(0, RECIPE, 5)], lift(), 4, 1)[0]
         usual = trained(mlp, source_of((6,)), [Member(0, RECIPE, 5)], lift(), 4, 1)[0]
         assert not same_bits(done, usual)
+
+
+def test_short_steps_are_stacked_and_long_ones_are_not():
+    def build():
+        return nn.Sequential(nn.Conv2d(3, 4, 5), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 12 * 12, CLASSES))
+
+    source = source_of((3, 16, 16))
+    builder = Builder(source, build)
+    row = 4 * 3 * 5 * 5 * 12 * 12 + 4 * 12 * 12 * CLASSES
+    assert builder.module.multiply_adds == row
+    most = STACKED_STEP // row
+    for batch, lift, word in ((most, Vmapped, "stacked"), (most + 1, Single, "one at a time")):
+        assert isinstance(builder.lift(builder.net(Recipe()), batch), lift)
+        assert builder.module.training(batch).startswith(f"members train {word}: ")
 
 
 def test_a_timm_model_is_taken():

@@ -1,6 +1,7 @@
 """Any `nn.Module` of the user's as a network of the population: techniques are grafted on, the file is not touched."""
 
 import copy
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 
@@ -63,20 +64,24 @@ class ModuleNet:
         x = self._example
         return multiply_adds(lambda: self._forward(*self._parts(self._module), x, quiet())) // len(x)
 
+    @property
+    def stacked_rows(self) -> int:
+        """The most rows of a batch with which members are stacked; 0 where they can't be."""
+        if self.obstacle:
+            return 0
+        return sys.maxsize if self._example.is_cuda else STACKED // max(self.multiply_adds, 1)
+
     def stacks(self, batch: int) -> bool:
-        """Whether members are stacked: where they can be, and a step of so many rows is short or on a GPU."""
-        return self.obstacle is None and (self._example.is_cuda or self.multiply_adds * batch <= STACKED)
+        """Whether members are stacked: where they can be, and a step of so many rows is short, or on a GPU."""
+        return batch <= self.stacked_rows
 
     def training(self, batch: int) -> str:
         """How members train, in one line."""
-        size, most = (f"{n / 1e6:.2g} million" for n in (self.multiply_adds * batch, STACKED))
         if self.obstacle:
             return self.note
-        if self.stacks(batch):
-            return f"members train stacked: a step's forward pass has {size} multiply-adds, and up to {most} that pays."
-        return (
-            f"members train one at a time: a step's forward pass has {size} multiply-adds; up to {most} stacking pays."
-        )
+        size, most = (f"{n / 1e6:.2g} million" for n in (self.multiply_adds * batch, STACKED))
+        way = "stacked" if self.stacks(batch) else "one at a time"
+        return f"members train {way}: a step's forward pass has {size} multiply-adds, and stacking pays up to {most}."
 
     @property
     def note(self) -> str:
