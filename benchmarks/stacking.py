@@ -20,6 +20,7 @@ from tauten.engines.slots import Lift
 from tauten.engines.vmapped import Vmapped
 from tauten.member import Member, Source
 from tauten.nets.base import Net
+from tauten.nets.module import ModuleNet
 from tauten.population import Builder, Population
 from tauten.recipe import Recipe
 from tauten.setting import Setting
@@ -135,11 +136,16 @@ if __name__ == "__main__":
     parser.add_argument("--only", default="", help="modules whose name begins so")
     asked = parser.parse_args()
     counts = [int(n) for n in asked.threads.split(",")]
-    print("| module | batch | threads | stacked | one at a time | ratio |\n|---|---|---|---|---|---|")
+    print(
+        "| module | batch | multiply-adds | threads | stacked | one at a time | ratio |\n|---|---|---|---|---|---|---|"
+    )
     for name in (own for own in MODULES if own.startswith(asked.only)):
+        build, shape = MODULES[name]
+        row = ModuleNet(build, torch.zeros(2, *shape)).multiply_adds
         for batch in (32, 128):
+            size = f"{row * batch / 1e6:.3g}"
             for threads in counts:
                 own = rates(name, batch, threads)
                 stacked, single = own["stacked"], own["one at a time"]
-                cells = (name, batch, threads, f"{stacked:,.0f}", f"{single:,.0f}", f"{stacked / single:.2f}")
+                cells = (name, batch, size, threads, f"{stacked:,.0f}", f"{single:,.0f}", f"{stacked / single:.2f}")
                 print(f"| {' | '.join(map(str, cells))} |", flush=True)
