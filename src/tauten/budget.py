@@ -5,6 +5,7 @@ pace and between replicates of finals B, and the ablation's after them. What was
 """
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from statistics import fmean
 from typing import Self
@@ -20,6 +21,25 @@ OUTSIDE = 1.0
 drawn."""
 AIM = 0.98
 """The share of a budget that is planned for; the rest is for what no plan foresees."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Scale:
+    """Who goes from the race into finals A, and how many techniques a recipe has at most, about.
+
+    Trainings are made shorter where the shortest finals and so many `trainings` of the race would take more than
+    `share` of a budget.
+    """
+
+    candidates: int
+    plains: int
+    ingredients: float
+    trainings: int
+    share: float
+
+
+RACE, LADDER = Scale(6, 2, math.inf, 0, 0.4), Scale(3, 1, 2.0, 40, 1.0)
+"""Of a race of many; and of a ladder, which is for few trainings that are long."""
 PHASES = ("finals A", "finals B", "ablation", "training", "holdout")
 
 
@@ -90,10 +110,15 @@ class Budget:
         self.plans = ladder(folds)
         self.full = next(plan for plan in self.plans if plan.name == "full")
 
+    @property
+    def net(self) -> float:
+        """Seconds that are planned for."""
+        assert self.seconds is not None
+        return AIM * self.seconds - OUTSIDE - self._spent
+
     def left(self, journal: Recorder) -> float:
         """Seconds left for training."""
-        assert self.seconds is not None
-        return AIM * self.seconds - OUTSIDE - self._spent - journal.seconds_used
+        return self.net - journal.seconds_used
 
     def needs(self, plan: Plan, costs: Costs, pace: Pace, phases: Sequence[str] = PHASES) -> float:
         """Seconds that phases of the finals take by a plan."""

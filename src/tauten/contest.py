@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from statistics import fmean
 from time import perf_counter
 
-from tauten.budget import Budget, Costs, Pace
+from tauten.budget import LADDER, PHASES, RACE, Budget, Costs, Pace, Scale
 from tauten.cells import Arm
 from tauten.errors import OptionError
 from tauten.finals import Plan
@@ -17,23 +17,26 @@ from tauten.population import Builder
 from tauten.race import Race, ladder
 from tauten.racing import SHIFTS, Racing, Standing, slots
 from tauten.recipe import Recipe
-from tauten.sampler import Sampler, make_sampler
+from tauten.sampler import LadderSampler, Sampler, climbs, likely_first, make_sampler
 from tauten.setting import Setting
 from tauten.space import SHARE_ON, Space
-from tauten.speed import BATCHES, gradients_a_second
+from tauten.speed import BATCHES, work_a_second
 from tauten.technique import Technique, technique
 from tauten.trial import Trial
 from tauten.unrecorded import Recorder
 
-CANDIDATES, PLAINS = 6, 2
-"""Recipes and plain settings that go from the race into finals A."""
 PROBES = 6
 """Measurements of speed after the holdout's opening, of eight members each."""
-SHORTEST = 0.4
-"""The share of a budget that the shortest plan of finals may take; beyond it, trainings are made shorter."""
 FULL, LONGEST = 0.2, 4
 """Where the full plan of finals takes less than this share of a budget, trainings may be longer, up to so many times:
 a learning rate that is too high for few steps, or a network that needs more of them, then has its chance."""
+FEW = 20
+"""Full trainings that the race affords beside the shortest finals; with fewer, a search climbs a ladder."""
+FEW_SLOTS, TUNED = 4, 4
+"""A ladder's members of a shift, since its next step should know how the last ones did; and one in so many of its
+trainings is plain at another setting."""
+MEASURED, GLANCE = 0.1, 3
+"""The share of a budget that a first look at the speed of a crowd may take, and its batches."""
 LOOKS = 400
 """How often, at most, a race against the clock looks ahead: each time all leaders' durations are worked out."""
 
@@ -62,25 +65,43 @@ class Contest:
         self._speed, self._looked, self._turned = 1.0, -math.inf, 0.0
         self.budget = Budget(options.budget, 0.0, len(self.folds))
         self.notes = [builder.module.note] if builder.module and builder.module.note else []
-        self._set_up(options.setting_for(len(splits[0].train)))
+        self.setting, trials = options.setting_for(len(splits[0].train)), options.trials
+        self._few = trials is not None and self._too_few(trials)
+        self.notes += [climbs(f"{trials} trials")] if self._few else []
+        self._set_up(trials or 0)
 
-    def _set_up(self, setting: Setting) -> None:
-        options, kinds = self.options, self._kinds
-        self.setting = setting
+    @property
+    def sampler(self) -> str:
+        """Who is asked for recipes."""
+        return "ladder" if self._few else self.options.sampler
+
+    @property
+    def stacked(self) -> bool:
+        """Whether members of a module of the person's own are stacked."""
+        module = self._builder.module
+        return module is not None and module.stacks(self.setting.batch_size)
+
+    def _too_few(self, trainings: float) -> bool:
+        """Whether so many full trainings are too few for a sampler that learns."""
+        return trainings < FEW and self.options.sampler == "tpe"
+
+    def _set_up(self, affordable: float) -> None:
+        """The race, where about so many full trainings are affordable, if they are few."""
+        options, kinds, setting = self.options, self._kinds, self.setting
         space = Space(setting, kinds, options.tuned(self.folds[0].preprocessors))
         recipes = make_sampler(options.sampler, space, options.seed, options.grid)
         plain: Sampler | None = None
         if space.tuned and options.sampler != "grid":
             plain = make_sampler(options.sampler, space.plain(), options.seed + 1)
-        module = self._builder.module
-        first = [*(module.at_own_rates(kinds) if module else ()), *(kind() for kind in kinds)]
-        singles = [] if options.sampler == "grid" else [Recipe((t,), setting) for t in first]
-        queues = {
-            "plain": [(Recipe((), setting), True)],
-            "recipes": [(usual(setting), True), *((r, False) for r in singles)],
-        }
+        own = self._builder.module.at_own_rates(kinds) if self._builder.module else []
+        queues = {"plain": [(Recipe((), setting), True)], "recipes": [(usual(setting), True)]}
+        if self._few:
+            recipes, plain = LadderSampler([*own, *(kind() for kind in likely_first(kinds))], self._so_far), None
+            queues["plain"] += [(Recipe((), s), False) for s in space.neighbours()[: int(affordable) // TUNED]]
+        elif options.sampler != "grid":
+            queues["recipes"] += [(Recipe((t,), setting), False) for t in (*own, *(kind() for kind in kinds))]
         self.racing = Racing(
-            Race(ladder(setting.epochs, len(self.folds))),
+            Race(ladder(setting.epochs, 1 if self._few else len(self.folds))),
             queues,
             {"plain": plain, "recipes": recipes},
             self.folds,
@@ -89,15 +110,38 @@ class Contest:
             options.seed,
             options.trials,
             timed=options.budget is not None,
+            slots=self._few_slots if self._few else slots(self._builder),
         )
+
+    @property
+    def _few_slots(self) -> int:
+        """A ladder's members of a shift: few where company speeds up nobody, but by the clock one for each thread."""
+        if self.stacked:
+            return slots(self._builder)
+        return FEW_SLOTS if self.options.budget is None else max(FEW_SLOTS, self.options.threads)
+
+    def _so_far(self) -> tuple[Setting | None, list[Recipe]]:
+        """What a ladder looks at: the setting that suits plain best, once all of plain has been tried, at full length;
+        and the recipes so far, best first."""
+        racing = self.racing
+        plains = racing.entered("plain")
+        if not racing.lanes["plain"].dry or any(racing.race.standing(t.id).state == "training" for t in plains):
+            return None, []
+        best = next((t.recipe for t in racing.finalists(1, "plain")), Recipe((), self.setting))
+        ranked = [t.recipe for t in racing.finalists(len(racing.trials), "recipes")]
+        return best.with_setting(epochs=self.setting.epochs).setting, ranked
 
     def measure(self, journal: Recorder, spent: float) -> None:
         """Before a race against the clock: how fast this machine is, and what full length it affords."""
         self.budget = Budget(self.options.budget, spent, len(self.folds))
         if self.options.budget is not None:
-            self._speed = float(journal.once("speed", self._measure))
+            self._speed, self._few = journal.once("speed", self._measure)
             if "epochs" not in self.options.setting:
                 self._fit_length(self.options.budget)
+            if self._few:
+                shortest = f"beside the shortest finals, of {self._needed(self.budget.plans[0]):.0f} s"
+                self.notes.append(climbs(f"{shortest}, about {self._affordable:.0f} fit into the race"))
+            self._set_up(self._affordable)
 
     def run(self, journal: Recorder, watch: Callable[[Standing], None]) -> Plan:
         """Race until the budget leaves just what the finals need; returns their plan."""
@@ -121,10 +165,10 @@ class Contest:
     def field(self) -> Field:
         """Who goes into the finals: the best recipes and plain settings, and usual."""
         racing = self.racing
-        recipes = [t for t in racing.finalists(len(racing.trials), "recipes") if t.recipe.techniques][:CANDIDATES]
-        plains, usual_trial = racing.finalists(PLAINS, "plain"), racing.entered("recipes")[0]
-        healthy = {t.recipe.key for t in racing.finalists(len(racing.trials), "recipes")}
-        if not plains or usual_trial.recipe.key not in healthy:
+        healthy = racing.finalists(len(racing.trials), "recipes")
+        recipes = [t for t in healthy if t.recipe.techniques][: self._scale.candidates]
+        plains, usual_trial = racing.finalists(self._scale.plains, "plain"), racing.entered("recipes")[0]
+        if not plains or usual_trial.recipe.key not in {t.recipe.key for t in healthy}:
             raise diverged("usual" if plains else "plain", self.setting)
         named = {f"candidate {i + 1}": t for i, t in enumerate(recipes or [usual_trial])}
         named_plains = {f"plain {i + 1}": t for i, t in enumerate(plains)}
@@ -133,22 +177,35 @@ class Contest:
         return Field([arms[n] for n in named], [arms[n] for n in named_plains], arms["usual"], trials)
 
     def _fit_length(self, budget: float) -> None:
-        """A shorter full length where even the shortest plan of finals would take more than its share of the budget, a
-        longer one where the full plan takes little of it."""
-        cost = self.cost(Recipe((), self.setting), self.setting.epochs)
-        costs = Costs.expected([cost] * CANDIDATES, [cost] * PLAINS, cost, self._ingredients, *self._fixed)
-        pace = Pace(self._speed, self._replicate)
-        shortest, full = (self.budget.needs(plan, costs, pace) for plan in (self.budget.plans[0], self.budget.full))
-        epochs = max(2, int(self.setting.epochs * SHORTEST * budget / shortest))
-        longer = self.setting.epochs * min(LONGEST, int(FULL * budget / full))
-        if longer > self.setting.epochs:
-            self._set_up(Setting.from_dict({**self.setting.to_dict(), "epochs": longer}))
-        elif epochs < self.setting.epochs:
+        """A shorter full length where the shortest finals would take more than their share of the budget, a longer one
+        where the full plan takes little of it."""
+        before, scale, fixed = self.setting.epochs, self._scale, self._needed(self.budget.plans[0], ("holdout",))
+        wanted = self._needed(self.budget.plans[0]) - fixed + scale.trainings * self._plain_cost / self._speed
+        epochs = max(2, int(before * (scale.share * self.budget.net - fixed) / wanted))
+        longer = before * min(LONGEST, int(FULL * budget / self._needed(self.budget.full)))
+        epochs = longer if longer > before else min(epochs, before)
+        if epochs < before:
             self.notes.append(
-                f"the budget allows {epochs} epochs as the full length, where {self.setting.epochs} would be taken; "
+                f"the budget allows {epochs} epochs as the full length, where {before} would be taken; "
                 "give more time, or --epochs."
             )
-            self._set_up(Setting.from_dict({**self.setting.to_dict(), "epochs": epochs}))
+        self.setting = Setting.from_dict({**self.setting.to_dict(), "epochs": epochs})
+
+    def _needed(self, plan: Plan, phases: Sequence[str] = PHASES) -> float:
+        """Seconds that phases of a plan of finals take, about, before anything is known of its arms."""
+        cost, scale = self._plain_cost, self._scale
+        costs = Costs.expected([cost] * scale.candidates, [cost] * scale.plains, cost, self._ingredients, *self._fixed)
+        return self.budget.needs(plan, costs, Pace(self._speed, self._replicate), phases)
+
+    @property
+    def _affordable(self) -> float:
+        """Full trainings that the race can take while it leaves the shortest finals their time."""
+        left = self.budget.net - self._needed(self.budget.plans[0])
+        return max(left, 0.0) * self._speed / self._plain_cost
+
+    @property
+    def _plain_cost(self) -> float:
+        return self.cost(Recipe((), self.setting), self.setting.epochs)
 
     def _over(self, journal: Recorder) -> bool:
         if self.budget.seconds is None:
@@ -164,14 +221,24 @@ class Contest:
         # The other shift's round is under way and must end first; and to stop early or late by half a turn is the same.
         return self.budget.left(journal) - 1.5 * turn <= needed
 
-    def _measure(self) -> float:
+    def _measure(self) -> tuple[float, bool]:
+        """Work a second, and whether that is so little that the search is a ladder."""
+        assert self.budget.seconds is not None
+        members, own = SHIFTS * slots(self._builder), usual(self.setting)
+        self._speed = pace = self._pace_of(own, self._few_slots, 1)
+        # In a crowd a small network is faster, and to measure that is soon done.
+        if 2 * GLANCE * members * self._builder.size(own) / pace < MEASURED * self.budget.seconds:
+            self._speed = max(pace, self._pace_of(own, members, GLANCE))
+        if self._too_few(self._affordable):
+            return self._speed, True
         # All of them at once: a block carries the techniques of all its members, and everyone in it pays for them.
         mixed = Recipe(
             tuple(k() for k in self._kinds if k.passes == 1 and not (k.structural() or k.excludes)), self.setting
         )
-        members = SHIFTS * slots(self._builder)
-        pace = gradients_a_second(self._builder, self.folds[0].source, mixed, self.options.threads, members)
-        return pace * self._builder.size(mixed)
+        return self._pace_of(mixed, members, BATCHES), False
+
+    def _pace_of(self, recipe: Recipe, members: int, batches: int) -> float:
+        return work_a_second(self._builder, self.folds[0].source, recipe, self.options.threads, members, batches)
 
     def _fixed_costs(self, rows: int, train: int) -> tuple[int, float, float]:
         """Of `Costs`, what doesn't depend on recipes: folds, whole and holdout."""
@@ -183,23 +250,28 @@ class Contest:
         return len(self.folds), rows / train, alone
 
     @property
+    def _scale(self) -> Scale:
+        return LADDER if self._few else RACE
+
+    @property
     def _ingredients(self) -> float:
         """Techniques of a recipe, before anything is known of it."""
-        return SHARE_ON * len(self._kinds)
+        return min(SHARE_ON * len(self._kinds), self._scale.ingredients)
 
     def _pace(self) -> Pace:
-        return Pace(self.racing.pace or self._speed, self._replicate)
+        # A ladder's few members say little of how fast the finals' many are.
+        return Pace((not self._few and self.racing.pace) or self._speed, self._replicate)
 
     def _costs(self) -> Costs:
         """What the finals' trainings would cost with the leaders as they stand."""
         racing = self.racing
-        leaders, plains = racing.finalists(CANDIDATES, "recipes"), racing.finalists(PLAINS, "plain")
-        default = self.cost(Recipe((), self.setting), self.setting.epochs)
+        scale, default = self._scale, self._plain_cost
+        leaders, plains = racing.finalists(scale.candidates, "recipes"), racing.finalists(scale.plains, "plain")
         own = [[self.cost(t.recipe, t.duration()) for t in trials] for trials in (leaders, plains)]
         first = racing.entered("recipes")[0]
         usual = self.cost(first.recipe, first.duration()) if first.scores else default
         ingredients = fmean([len(t.recipe.techniques) for t in leaders] or [self._ingredients])
-        candidates, plain = own[0] or [default] * CANDIDATES, own[1] or [default] * PLAINS
+        candidates, plain = own[0] or [default] * scale.candidates, own[1] or [default] * scale.plains
         return Costs.expected(candidates, plain, usual, ingredients, *self._fixed)
 
     def cost(self, recipe: Recipe, epochs: int) -> float:

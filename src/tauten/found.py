@@ -41,8 +41,10 @@ class Found:
     n_train: int
     n_holdout: int
     trials: tuple[Trial, ...]
+    sampler: str
     folds: int
     precision: str
+    stacked: bool
     gradient_evaluations: int
     seconds: dict[str, float]
     race_seconds: dict[str, float]

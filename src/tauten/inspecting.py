@@ -57,7 +57,8 @@ class Inspection:
 
     `survey` holds the places; `kinds` each parameter's kind, `shapes` its shape, `ties` further names of a parameter;
     `regularized` the layers that regularize by themselves; `acts` where each technique would act; `obstacle` why
-    members can't be stacked, None where they are; `first` the techniques at the module's own rates, tried first.
+    members can't be stacked, None where they are, in batches of up to `stacked_rows`; `first` the techniques at the
+    module's own rates, tried first.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Inspection:
     regularized: dict[str, list[str]]
     acts: dict[str, str]
     obstacle: str | None
+    stacked_rows: int
     first: tuple[Technique, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -90,6 +92,7 @@ class Inspection:
             "regularized": self.regularized,
             "techniques": self.acts,
             "stacked": self.obstacle is None,
+            "stacked_rows": self.stacked_rows,
             "obstacle": self.obstacle,
             "first_recipe": {t.name: t.to_dict() for t in self.first},
         }
@@ -117,7 +120,7 @@ class Inspection:
 
     def _training(self) -> str:
         if self.obstacle is None:
-            return "members are stacked and trained together"
+            return f"members are stacked and trained together, in batches of up to {self.stacked_rows:,} rows"
         return f"members train one at a time, in the same race: the module can't be stacked: {self.obstacle}"
 
     def _places(self) -> Iterator[str]:
@@ -190,6 +193,7 @@ def inspect(
         dict(_regularized(module, found)),
         {kind.name: _site(kind, len(found.places)) for kind in kinds},
         net.obstacle,
+        net.stacked_rows,
         tuple(net.at_own_rates(kinds)),
     )
 

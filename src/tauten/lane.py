@@ -8,9 +8,6 @@ from tauten.recipe import Recipe
 from tauten.sampler import Sampler
 from tauten.space import Values
 
-STOCK = 8
-"""Recipes that a lane's sampler is asked for ahead of need; a few, since an ask does not know what is told after it."""
-
 
 class Newcomer(NamedTuple):
     """A recipe about to enter; `asked` is the sampler's number for it, None where nobody asked."""
@@ -41,7 +38,7 @@ class Lane:
     @property
     def missing(self) -> int:
         """How many recipes the stock is short of."""
-        return STOCK - len(self._stock) if self._open else 0
+        return self._sampler.ahead - len(self._stock) if self._sampler and self._open else 0
 
     @property
     def stock(self) -> int:
@@ -63,7 +60,7 @@ class Lane:
         self._keep(values)
 
     def next(self) -> Newcomer | None:
-        """The next one; None where nobody is left."""
+        """The next one; None where nobody is left, or nobody now."""
         if self._queue:
             return Newcomer(*self._queue.popleft(), None)
         if self._sampler is None:
@@ -82,7 +79,8 @@ class Lane:
 
     def _keep(self, values: Values | None) -> None:
         if values is None:
-            self._open = False
+            # One that asks nothing ahead waits for others, and may have more later.
+            self._open = self._sampler is not None and not self._sampler.ahead
         else:
             self._stock.append((self._asks, values))
             self._asks += 1

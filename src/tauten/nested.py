@@ -23,8 +23,7 @@ from tauten.evidence.resampled import CorrectedDifference, corrected_difference
 from tauten.found import Found
 from tauten.journal import NAME, Journal
 from tauten.options import Options
-from tauten.racing import Standing
-from tauten.searching import Phase, Prepared, Tick, Watcher, find, prepare
+from tauten.searching import Event, Note, Phase, Prepared, Watcher, find, prepare
 from tauten.split import SelectionPlan, Split, selection_plan
 from tauten.unrecorded import Recorder, Unrecorded
 
@@ -115,8 +114,8 @@ def _search(
 ) -> dict[str, object]:
     """One outer search, from its start or from where it was cut off."""
 
-    def quiet(event: Phase | Standing | Tick) -> None:
-        if not isinstance(event, Phase):
+    def quiet(event: Event) -> None:
+        if not isinstance(event, Phase | Note):
             watch(event)
 
     table = _outer(prepared.development.table, split)

@@ -121,14 +121,14 @@ class Builder:
         low = 1 if isinstance(net, ConvNet) else low
         return min(max(-(-members // threads), low), high)
 
-    def lift(self, net: Net) -> Lift:
-        """How the training step is carried over members, by what the network can do."""
+    def lift(self, net: Net, batch: int) -> Lift:
+        """How the training step is carried over members, by what the network can do and by the size of a step."""
         # A convolution fills a core, and a grouped one is slower and rounds otherwise among other members.
         if isinstance(net, ConvNet):
             return Single()
         if self.module is None and self._source.loss is None:
             return Stacked()
-        able = (self.module is None or self.module.obstacle is None) and mappable(self._source.loss, self._outputs)
+        able = (self.module is None or self.module.stacks(batch)) and mappable(self._source.loss, self._outputs)
         return Vmapped() if able else Single()
 
 
@@ -196,7 +196,7 @@ class Population:
 
     def _new_torch(self, group: Group, members: Sequence[Member]) -> Block:
         net = self._builder.net(members[0].recipe)
-        lift = self._builder.lift(net)
+        lift = self._builder.lift(net, group.batch_size)
         if size_of(net) < SMALL_WEIGHTS and not isinstance(net, ConvNet):
             self._torch_threads = min(self._threads, SMALL_THREADS)
         slots = self._block or self._builder.block(net, len(members), self._threads)

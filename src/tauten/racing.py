@@ -72,7 +72,8 @@ class Racing:
     """One race, from the first members to its close; `trials` holds everyone who took part.
 
     `timed` is a race against the clock, whose samplers are asked only while the engine trains; otherwise they are asked
-    until every lane's stock is full, whatever that takes, so that a seed gives the same race again.
+    until every lane's stock is full, whatever that takes, so that a seed gives the same race again. `slots` are members
+    of a shift, where not as many as suit the engine.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Racing:
         seed: int,
         limit: int | None,
         timed: bool = False,
+        slots: int | None = None,
     ) -> None:
         self.race, self.trials, self.lanes = race, dict[int, Trial](), dict[str, Lane]()
         self.gradient_evaluations, self.seconds = 0, Seconds()
@@ -93,6 +95,7 @@ class Racing:
             self.lanes[name] = Lane(queue, samplers[name])
         self._folds, self._metric = folds, metric
         self._full, self._seed, self._limit, self._timed = full_epochs, seed, limit, timed
+        self._slots = slots
         self._shifts: list[Shift] = []
         self._size: Callable[[Recipe], int] = lambda recipe: 1
         self._paces: deque[float] = deque(maxlen=64)
@@ -112,7 +115,7 @@ class Racing:
             populations = [stack.enter_context(Population(builder, sources, threads)) for _ in range(SHIFTS)]
             driver = ThreadPoolExecutor(1)
             stack.callback(driver.shutdown, cancel_futures=True)
-            self._shifts = [Shift(population, self._folds, slots(builder)) for population in populations]
+            self._shifts = [Shift(population, self._folds, self._slots or slots(builder)) for population in populations]
             self._ask(lambda: False)
             for shift in self._shifts:
                 self._refill(shift)
@@ -138,6 +141,9 @@ class Racing:
                     self._decide(self.race.close())
                 if turn < last:
                     self._refill(shift)
+                    # Who waited for the outcome of this shift may have left the other one empty.
+                    if not other.training:
+                        self._refill(other)
                 watch(self._standing())
 
     @property
@@ -182,13 +188,16 @@ class Racing:
 
     def _refill(self, shift: Shift) -> None:
         width = self.race.rungs[0].folds
+        waiting: set[str] = set()
         while len(shift.training) + width <= shift.slots and len(self.trials) != self._limit:
-            lanes = [name for name, lane in self.lanes.items() if not lane.dry]
+            lanes = [name for name, lane in self.lanes.items() if not lane.dry and name not in waiting]
             if not lanes:
                 return
             name = next_lane({k: self.lanes[k].spent for k in lanes}, tuple(lanes))
             newcomer = self.lanes[name].next()
-            if newcomer:
+            if newcomer is None:
+                waiting.add(name)
+            else:
                 recipe, protected, asked = newcomer
                 trial = Trial(len(self.trials), name, recipe, asked, protected, self._size(recipe))
                 self.trials[trial.id] = trial

@@ -163,6 +163,7 @@ def result_of(found: Found, nested: Nested | None = None) -> Result:
         "n_holdout": found.n_holdout,
         "holdout_opened": 1,
         "trials": len(found.trials),
+        "sampler": found.sampler,
         "folds": found.folds,
         "plan": dataclasses.asdict(found.plan),
         "gradient_evaluations": found.gradient_evaluations,
@@ -171,7 +172,9 @@ def result_of(found: Found, nested: Nested | None = None) -> Result:
         "race_seconds": found.race_seconds,
         "threads": found.options.threads,
         "precision": found.precision,
-        "engine": describe() if found.model.build is None else "torch",
+        "engine": describe()
+        if found.model.build is None
+        else f"torch, {'stacked' if found.stacked else 'one at a time'}",
         "seed": found.options.seed,
         "curves": {name: _curves(found, name) for name in ("plain", "usual", "chosen")},
         "race": [_trial(t) for t in found.trials],

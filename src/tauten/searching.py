@@ -47,7 +47,15 @@ class Tick:
     gradient_evaluations: int
 
 
-Watcher = Callable[[Phase | Standing | Tick], None]
+@dataclasses.dataclass(frozen=True)
+class Note:
+    """What a person should know from the start, in one line."""
+
+    text: str
+
+
+Event = Phase | Note | Standing | Tick
+Watcher = Callable[[Event], None]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -109,8 +117,15 @@ def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
     main, dev, selection = metrics[0], development.table, development.plan
     set_up = float(journal.once("set-up", lambda: time.monotonic() - prepared.begun - journal.seconds_used))
     clock = _Phases(journal, watch, set_up)
+    told = builder.module.training(contest.setting.batch_size) if builder.module else None
+    if told:
+        watch(Note(told))
+        journal.append("members", {"stacked": contest.stacked})
     clock.begin("speed")
     contest.measure(journal, set_up)
+    for note in contest.notes:
+        if note != told:
+            watch(Note(note))
     clock.begin("race")
     plan = contest.run(journal, watch)
     field = contest.field()
@@ -186,8 +201,8 @@ def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
     return Found(
         table, options, metrics, plan, chosen, arms[1], arms[2], choice, field, scored, held_scores, apart,
         differences, decided, agreement, ablation, model, len(dev.y), len(opened.y),
-        tuple(contest.racing.trials.values()), selection.folds, prepared.builder.precision,
-        contest.racing.gradient_evaluations + trainer.gradient_evaluations,
+        tuple(contest.racing.trials.values()), contest.sampler, selection.folds, prepared.builder.precision,
+        contest.stacked,        contest.racing.gradient_evaluations + trainer.gradient_evaluations,
         seconds, dataclasses.asdict(contest.racing.seconds), float(ratio), bool(small), changed, tuple(notes),
     )  # fmt: skip
 

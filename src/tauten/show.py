@@ -20,7 +20,7 @@ from tauten.options import parse_budget
 from tauten.racing import Standing
 from tauten.report.nested import nested as outer_searches
 from tauten.report.words import flags
-from tauten.searching import Phase, Tick
+from tauten.searching import Event, Note, Phase
 from tauten.technique import DATA, TASKS, Technique, technique, techniques
 
 PHASES = {
@@ -67,12 +67,14 @@ class Live:
         if kind is KeyboardInterrupt and self._folder:
             self._console.print(f"stopped; go on with: tauten resume {self._folder}", markup=False, soft_wrap=True)
 
-    def __call__(self, event: Phase | Standing | Tick) -> None:
+    def __call__(self, event: Event) -> None:
         if isinstance(event, Phase):
             if self._standing is not None and self._phase == "race":
                 self._console.print(self._raced(), highlight=False)
             self._phase, self._done = event.name, 0
             self._console.print(f"{event.seconds:6.1f} s  {PHASES[event.name]}", highlight=False)
+        elif isinstance(event, Note):
+            self._console.print(Text(f"note: {event.text}", style="yellow"), soft_wrap=True)
         elif isinstance(event, Standing):
             self._standing = event
         else:

@@ -83,6 +83,23 @@ class Space:
         """The space of plain training: its setting only."""
         return Space(self.base, (), self.tuned)
 
+    def neighbours(self) -> list[Setting]:
+        """Settings that differ from the base in one of the tuned parts, the likeliest to matter first."""
+        base, other = self.base, {key: spec.options for key, spec in Setting.choices().items()}
+        changed: dict[str, list[Value]] = {
+            "learning_rate": [base.learning_rate / 3, base.learning_rate * 3],
+            "numeric": [word for word in other["numeric"] if word != base.numeric],
+            "epochs": [max(1, base.epochs // 2)],
+            "schedule": [word for word in SCHEDULES if word != base.schedule],
+        }
+        return [
+            Setting.from_dict({**base.to_dict(), key: value})
+            for key, values in changed.items()
+            if key in self.tuned
+            for value in values
+            if value != getattr(base, key)
+        ]
+
     @property
     def empty(self) -> bool:
         """True where nothing may vary."""

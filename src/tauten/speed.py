@@ -10,12 +10,21 @@ from tauten.recipe import Recipe
 BATCHES = 12
 
 
-def gradients_a_second(builder: Builder, source: Source, recipe: Recipe, threads: int, members: int) -> float:
+def gradients_a_second(
+    builder: Builder, source: Source, recipe: Recipe, threads: int, members: int, batches: int = BATCHES
+) -> float:
     """Gradient evaluations a second with so many members in training; a second gradient of a step counts."""
-    few = dataclasses.replace(source, train=source.train[: BATCHES * recipe.setting.batch_size])
+    few = dataclasses.replace(source, train=source.train[: batches * recipe.setting.batch_size])
     with Population(builder, [few], threads) as population:
         population.enter([Member(i, recipe, i, 0, 2) for i in range(members)])
         population.advance()
         begin, done = time.perf_counter(), population.gradient_evaluations
         population.advance()
         return (population.gradient_evaluations - done) / (time.perf_counter() - begin)
+
+
+def work_a_second(
+    builder: Builder, source: Source, recipe: Recipe, threads: int, members: int, batches: int = BATCHES
+) -> float:
+    """The same as work (`Builder.work`)."""
+    return gradients_a_second(builder, source, recipe, threads, members, batches) * builder.size(recipe)

@@ -212,6 +212,6 @@ def test_it_learns_digits():
 def test_convnets_train_one_by_one_and_are_shared_out_over_all_threads():
     builder = Builder(problem(20, (1, 6, 6), 3, "classification"), precision="auto")
     net = builder.net(Recipe((), Setting(width=8)))
-    assert isinstance(builder.lift(net), Single)
+    assert isinstance(builder.lift(net, 32), Single)
     assert [builder.block(net, members, 4) for members in (3, 10, 400)] == [1, 3, 32]
     assert builder.precision == "fp32"

@@ -7,12 +7,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 from reference import CLASSES, PRETRAINED, ROWS, SINGLE, STACKED, Tied, frozen_backbone, mlp
+from torch import nn
 
 from tauten.engines.single import Single
 from tauten.engines.slots import Resident, SlotEngine
 from tauten.engines.step import averaged
 from tauten.engines.vmapped import Vmapped
 from tauten.member import Group, Member, Source, one_hot
+from tauten.nets.module import STACKED as STACKED_STEP
 from tauten.nets.module import ModuleNet
 from tauten.population import Builder, Population
 from tauten.recipe import Recipe
@@ -56,7 +58,7 @@ def test_what_can_be_stacked_keeps_the_laws(name):
     source = source_of(shape)
     builder = Builder(source, build)
     assert builder.module.obstacle is None
-    assert isinstance(builder.lift(builder.net(Recipe())), Vmapped)
+    assert isinstance(builder.lift(builder.net(Recipe()), 32), Vmapped)
     one, other, plain = Member(0, RECIPE, 5), Member(1, RECIPE, 6), Member(2, PLAIN, 7)
     steps = EPOCHS * 4
     together = trained(build, source, [one, other], Vmapped(), steps)
@@ -93,7 +95,7 @@ def test_what_cannot_be_stacked_trains_one_at_a_time_and_says_so(name, layer):
     note = builder.module.note
     assert note.startswith("the module can't be stacked, so its members train one at a time: ")
     assert re.search(layer, note), note
-    assert isinstance(builder.lift(builder.net(Recipe())), Single)
+    assert isinstance(builder.lift(builder.net(Recipe()), 32), Single)
     members = [Member(i, r, 5 + i, epochs=EPOCHS) for i, r in enumerate((RECIPE, PLAIN))]
     with Population(builder, [source]) as population:
         population.enter(members)
@@ -180,10 +182,24 @@ def test_a_loss_of_ones_own_is_what_is_trained():
     for loss, lift in ((focal, Vmapped), (lambda out, y: focal(out, y) * (2 if out.sum() > 1e9 else 1), Single)):
         source = source_of((6,), loss=loss)
         builder = Builder(source, mlp)
-        assert isinstance(builder.lift(builder.net(Recipe())), lift)
+        assert isinstance(builder.lift(builder.net(Recipe()), 32), lift)
         done = trained(mlp, source, [Member(0, RECIPE, 5)], lift(), 4, 1)[0]
         usual = trained(mlp, source_of((6,)), [Member(0, RECIPE, 5)], lift(), 4, 1)[0]
         assert not same_bits(done, usual)
+
+
+def test_short_steps_are_stacked_and_long_ones_are_not():
+    def build():
+        return nn.Sequential(nn.Conv2d(3, 4, 5), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 12 * 12, CLASSES))
+
+    source = source_of((3, 16, 16))
+    builder = Builder(source, build)
+    row = 4 * 3 * 5 * 5 * 12 * 12 + 4 * 12 * 12 * CLASSES
+    assert builder.module.multiply_adds == row
+    most = STACKED_STEP // row
+    for batch, lift, word in ((most, Vmapped, "stacked"), (most + 1, Single, "one at a time")):
+        assert isinstance(builder.lift(builder.net(Recipe()), batch), lift)
+        assert builder.module.training(batch).startswith(f"members train {word}: ")
 
 
 def test_a_timm_model_is_taken():

@@ -13,7 +13,7 @@ Evidence = dict[str, Any]
 
 @pytest.fixture(scope="session")
 def found() -> tauten.Result:
-    return tauten.search("wine", trials=6, threads=1, setting={"epochs": 8, "width": 16})
+    return tauten.search("wine", trials=6, sampler="random", threads=1, setting={"epochs": 8, "width": 16})
 
 
 @pytest.fixture(scope="session")

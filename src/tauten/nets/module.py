@@ -1,6 +1,7 @@
 """Any `nn.Module` of the user's as a network of the population: techniques are grafted on, the file is not touched."""
 
 import copy
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 
@@ -12,9 +13,13 @@ from tauten.errors import ModelError
 from tauten.nets.base import Pass
 from tauten.nets.kinds import kernels_of
 from tauten.nets.places import Places, acting, set_mode
-from tauten.nets.preflight import check_buffers, check_draws, check_step, obstacle, survey
+from tauten.nets.preflight import check_buffers, check_draws, check_step, multiply_adds, obstacle, quiet, survey
 from tauten.technique import Technique
 from tauten.tensors import Tree, map_tree
+
+STACKED = 2**24
+"""Multiply-adds of a step's forward pass up to which stacking pays on a CPU; `python benchmarks/stacking.py` shows it.
+A longer step is arithmetic for the most part, and torch has no faster arithmetic for a stack."""
 
 
 def call(module: nn.Module, w: Tree, buffers: Tree, x: Tensor, at: Pass, own: bool) -> tuple[Tensor, Tree]:
@@ -52,6 +57,31 @@ class ModuleNet:
     def obstacle(self) -> str | None:
         """Why members can't be stacked and train one at a time, in words that name the layer; None where they can."""
         return obstacle(self._forward, self._module, *self.init([0, 1]), self._example)
+
+    @cached_property
+    def multiply_adds(self) -> int:
+        """Of one row's forward pass."""
+        x = self._example
+        return multiply_adds(lambda: self._forward(*self._parts(self._module), x, quiet())) // len(x)
+
+    @property
+    def stacked_rows(self) -> int:
+        """The most rows of a batch with which members are stacked; 0 where they can't be."""
+        if self.obstacle:
+            return 0
+        return sys.maxsize if self._example.is_cuda else STACKED // max(self.multiply_adds, 1)
+
+    def stacks(self, batch: int) -> bool:
+        """Whether members are stacked: where they can be, and a step of so many rows is short, or on a GPU."""
+        return batch <= self.stacked_rows
+
+    def training(self, batch: int) -> str:
+        """How members train, in one line."""
+        if self.obstacle:
+            return self.note
+        size, most = (f"{n / 1e6:.2g} million" for n in (self.multiply_adds * batch, STACKED))
+        way = "stacked" if self.stacks(batch) else "one at a time"
+        return f"members train {way}: a step's forward pass has {size} multiply-adds, and stacking pays up to {most}."
 
     @property
     def note(self) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from tauten.draws import Draws
 from tauten.errors import ModelError
@@ -195,6 +196,17 @@ def obstacle(forward: Forward, module: nn.Module, w: Tree, buffers: Tree, x: Ten
             if float((alone - stacked).detach().abs().max()) > APART * (1 + float(alone.detach().abs().max())):
                 return f"{describe(module, '')}: its outputs in a stack are not those of one member"
     return None
+
+
+def multiply_adds(run: Callable[[], object]) -> int:
+    """Multiply-adds of the matrix products and convolutions in what is run.
+
+    >>> multiply_adds(lambda: torch.ones(2, 3) @ torch.ones(3, 5))
+    30
+    """
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        run()
+    return int(counter.get_total_flops()) // 2
 
 
 def _first_line(error: Exception) -> str:

@@ -1,0 +1,188 @@
+"""Where few trainings are affordable: fine-tuning what was pretrained on other classes, by a ladder."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from sklearn.datasets import load_digits
+from torch import nn
+
+from tauten.api import load_builder
+from tauten.contest import FEW, usual
+from tauten.data import of_arrays
+from tauten.journal import NAME, Journal
+from tauten.member import Member
+from tauten.options import Options
+from tauten.population import Population
+from tauten.recipe import Recipe
+from tauten.sampler import LadderSampler, likely_first
+from tauten.searching import Note, find, prepare
+from tauten.setting import Setting
+from tauten.technique import technique, techniques
+from tauten.unrecorded import Unrecorded
+
+DIGITS = load_digits()
+NET = """
+from pathlib import Path
+from safetensors.torch import load_file
+from torch import nn
+
+def build():
+    net = nn.Sequential(
+        nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(128, 24), nn.ReLU(),
+        nn.Linear(24, 5),
+    )
+    net.load_state_dict(load_file(Path(__file__).with_name("weights.safetensors")), strict=False)
+    return net
+"""
+SINGLES = ("rotation", "shift", "dropout", "weight_decay")
+
+
+def parts(first):
+    """Images and labels of five classes."""
+    rows = (DIGITS.target >= first) & (DIGITS.target < first + 5)
+    return DIGITS.images[rows, None].astype("float32"), DIGITS.target[rows] - first
+
+
+@pytest.fixture(scope="module")
+def pretrained(tmp_path_factory):
+    """The folder of a network that knows the digits 0 to 4, less its last layer."""
+    folder = tmp_path_factory.mktemp("pretrained")
+    (folder / "net.py").write_text(NET)
+    save_file({}, folder / "weights.safetensors")
+    torch.manual_seed(0)
+    net = load_builder(f"{folder}/net.py:build")()
+    images, labels = (torch.from_numpy(part) for part in parts(0))
+    images = (images - images.mean()) / images.std()
+    optimizer = torch.optim.Adam(net.parameters(), 3e-3)
+    for _ in range(60):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(net(images), labels).backward()
+        optimizer.step()
+    assert (net(images).argmax(1) == labels).float().mean() > 0.97
+    save_file({k: v for k, v in net.state_dict().items() if not k.startswith("6.")}, folder / "weights.safetensors")
+    return folder
+
+
+def tuned(pretrained, **options):
+    """A search that fine-tunes it to the digits 5 to 9, on 200 images."""
+    images, labels = parts(5)
+    asked = {"threads": 1, "folds": 2, "techniques": SINGLES, "setting": {"epochs": 3}, **options}
+    return prepare(of_arrays(images[:200], labels[:200].astype(str)), Options(**asked), builder(pretrained))
+
+
+def builder(pretrained):
+    return load_builder(f"{pretrained}/net.py:build")
+
+
+def test_every_member_starts_from_the_pretrained_weights(pretrained):
+    prepared, known = tuned(pretrained, trials=5), builder(pretrained)().state_dict()
+    recipes = [Recipe(), usual(Setting()), *(Recipe((technique(name)(),)) for name in SINGLES)]
+    frozen = [r.with_setting(learning_rate=1e-7, epochs=1) for r in recipes]
+    with Population(prepared.builder, [f.source for f in prepared.contest.folds]) as population:
+        population.enter([Member(i, r, seed=i, source=i % 2) for i, r in enumerate(frozen)])
+        population.advance()
+        found = [population.extract(i).w for i in range(len(frozen))]
+    for w in found:
+        for name in ("0.weight", "0.bias", "4.weight", "4.bias"):
+            torch.testing.assert_close(w[name], known[name], atol=1e-5, rtol=0)
+    # The last layer knew other classes and starts anew, for each seed otherwise.
+    assert not any(torch.allclose(a["6.weight"], b["6.weight"], atol=1e-3) for a, b in itertools.pairwise(found))
+
+
+def test_a_ladder_goes_from_plain_over_single_techniques_to_pairs_and_triples(pretrained):
+    prepared = tuned(pretrained, trials=FEW - 1)
+    contest = prepared.contest
+    contest.run(Unrecorded(), lambda _: None)
+    plains, (first, *steps) = (contest.racing.entered(lane) for lane in ("plain", "recipes"))
+    assert contest.sampler == "ladder"
+    assert [t.recipe.names for t in plains] == [()] * 4
+    changed = [[k for k, v in t.recipe.setting.to_dict().items() if v != getattr(contest.setting, k)] for t in plains]
+    assert changed == [[], ["learning_rate"], ["learning_rate"], ["schedule"]]
+    assert first.recipe == usual(contest.setting)
+    names = [t.recipe.names for t in steps]
+    assert names[:4] == [(name,) for name in SINGLES]
+    assert [len(n) for n in names] == [1] * 4 + [2] * 6 + [3] * 4
+    assert len(set(names)) == len(names)
+    # Everything is tried at its card's value, in the setting that suits plain best.
+    cards = {name: technique(name)() for name in SINGLES}
+    best = min(plains, key=lambda t: (-len(t.scores[0]), t.score([0])))
+    for trial in steps:
+        assert all(t == cards[t.name] for t in trial.recipe.techniques)
+        assert trial.recipe.setting == best.recipe.with_setting(epochs=contest.setting.epochs).setting
+    assert all(list(t.scores) == [0] for t in contest.racing.trials.values()), "one fold is enough to rank"
+
+
+def test_a_ladder_cut_off_goes_on_to_the_same_end(pretrained, tmp_path):
+    def raced(folder, start):
+        prepared = tuned(pretrained, trials=14)
+        with start(folder) as journal:
+            prepared.contest.racing.run(prepared.builder, journal, 1, lambda: False, lambda _: None)
+        return [(t.lane, t.recipe, t.scores) for t in prepared.contest.racing.trials.values()]
+
+    first = raced(tmp_path / "run", lambda folder: Journal.create(folder, {}))
+    lines = (tmp_path / "run" / NAME).read_bytes().splitlines(keepends=True)
+    for part in (0.2, 0.7):
+        cut = tmp_path / str(part)
+        cut.mkdir()
+        (cut / NAME).write_bytes(b"".join(lines[: 1 + int(part * (len(lines) - 1))]))
+        assert raced(cut, Journal.resume) == first
+
+
+def test_what_a_budget_affords_decides_and_is_said_at_the_start(pretrained):
+    few, many = (tuned(pretrained, budget=seconds).contest for seconds in (0.3, 1e6))
+    for contest in (few, many):
+        contest.measure(Unrecorded(), 0.0)
+    assert (few.sampler, many.sampler) == ("ladder", "tpe")
+    assert any(note.startswith("few trainings: ladder (beside the shortest finals") for note in few.notes)
+    assert not any("ladder" in note for note in many.notes)
+    assert few.setting.epochs == many.setting.epochs == 3, "fixed by the person"
+    assert tuned(pretrained, trials=FEW).contest.sampler == "tpe"
+    assert tuned(pretrained, trials=5, sampler="random").contest.sampler == "random"
+
+
+def test_a_whole_search_by_a_ladder_says_so(pretrained):
+    events = []
+    found = find(
+        tuned(pretrained, trials=4, techniques=("dropout",), setting={"epochs": 2}), Unrecorded(), events.append
+    )
+    said = [e.text for e in events if isinstance(e, Note)]
+    assert said[0].startswith("members train stacked: a step's forward pass has ")
+    assert said[1].startswith("few trainings: ladder (4 trials)")
+    assert (found.sampler, found.stacked) == ("ladder", True)
+    assert [t.recipe.names for t in found.trials if t.lane == "recipes"][1:] == [("dropout",)]
+
+
+def test_the_sampler_waits_for_a_setting_and_combines_the_best_that_go_together():
+    a, b, c = (technique(name)() for name in ("mixup", "cutmix", "dropout"))
+    state = [None, []]
+    sampler = LadderSampler([a, b, c], lambda: tuple(state))
+
+    def answered():
+        found = []
+        while (values := sampler.ask()) is not None:
+            found.append(sampler.build(values).techniques)
+        return found
+
+    assert sampler.ask() is None
+    state[0] = setting = Setting(learning_rate=0.03)
+    assert answered() == [(a,), (b,), (c,)]
+    state[1] = [Recipe((c,), setting), Recipe((b,), setting)]
+    assert [{t.name for t in chosen} for chosen in answered()] == [{"cutmix", "dropout"}]
+    state[1] += [Recipe((a,), setting), Recipe((a, c), setting)]
+    assert [{t.name for t in chosen} for chosen in answered()] == [
+        {"mixup", "dropout"},
+        {"mixup", "cutmix"},
+        {"mixup", "cutmix", "dropout"},
+    ]
+    assert sampler.build({"step": 0}).setting == setting
+
+
+def test_techniques_made_for_the_data_come_first():
+    names = [kind.name for kind in likely_first(techniques().values())]
+    made = [kind.name for kind in techniques().values() if kind.data == ("images",)]
+    assert set(names[: len(made)]) == set(made)
+    assert names.index("mixup") < names.index("dropout") < names.index("weight_decay") < names.index("early_stopping")
+    assert np.unique(names).tolist() == sorted(names)
