@@ -19,7 +19,7 @@ from tauten.racing import SHIFTS, Racing, Standing, slots
 from tauten.recipe import Recipe
 from tauten.sampler import Sampler, make_sampler
 from tauten.setting import Setting
-from tauten.space import SHARE_ON, Space
+from tauten.space import Space, share_on
 from tauten.speed import BATCHES, gradients_a_second
 from tauten.technique import Technique, technique
 from tauten.trial import Trial
@@ -185,7 +185,7 @@ class Contest:
     @property
     def _ingredients(self) -> float:
         """Techniques of a recipe, before anything is known of it."""
-        return SHARE_ON * len(self._kinds)
+        return share_on(len(self._kinds)) * len(self._kinds)
 
     def _pace(self) -> Pace:
         return Pace(self.racing.pace or self._speed, self._replicate)
