@@ -7,6 +7,7 @@ from statistics import fmean
 from time import perf_counter
 
 from tauten.budget import Budget, Costs, Pace
+from tauten.callables import rehearse
 from tauten.cells import Arm
 from tauten.errors import OptionError
 from tauten.finals import Plan
@@ -59,6 +60,7 @@ class Contest:
         self._replicate = perf_counter() - begin if len(splits) > 1 else 0.0
         self._fixed = self._fixed_costs(len(development.table.y), len(splits[0].train))
         self._kinds = options.kinds(development.table.task, builder.module is None, builder.data)
+        rehearse(self._kinds, self.folds[0].source)
         self._speed, self._looked, self._turned = 1.0, -math.inf, 0.0
         self.budget = Budget(options.budget, 0.0, len(self.folds))
         self.notes = [builder.module.note] if builder.module and builder.module.note else []
