@@ -19,6 +19,7 @@ ROOT = Path(tauten.__file__).parent
 # modules below it; what is not written yet is no error.
 LAYERS = """
 errors
+reference
 native
 declare tensors
 draws hooks
@@ -29,7 +30,7 @@ recipe
 strata conformal
 bundles timeline
 data split text
-member metrics influence own
+member metrics influence own callables
 optim
 nets
 cores

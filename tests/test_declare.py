@@ -5,8 +5,9 @@ import pytest
 
 from tauten.declare import Choice, Hyperparameter, choice, hyperparameter, suggest
 from tauten.errors import ContractError, RecipeError
+from tauten.partners import in_order
 from tauten.setting import Setting
-from tauten.technique import Technique, in_order, technique, techniques
+from tauten.technique import Technique, technique, techniques
 from tauten.techniques.dropout import Dropout
 from tauten.techniques.early_stopping import EarlyStopping
 from tauten.techniques.input_noise import InputNoise

@@ -9,10 +9,10 @@ from torch import nn
 from tauten.draws import Draws
 from tauten.engines.step import changed
 from tauten.imaging import affine, resample
-from tauten.partners import data_of
+from tauten.partners import data_of, in_order
 from tauten.recipe import Recipe
 from tauten.setting import Setting
-from tauten.technique import in_order, technique, techniques
+from tauten.technique import technique, techniques
 
 IMAGES = {name: kind for name, kind in techniques().items() if kind.data == ("images",)}
 AFFINE = [name for name, kind in IMAGES.items() if "warp" in kind.hooks]

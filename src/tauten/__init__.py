@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tauten.api import compare, resume, search
     from tauten.biasvariance import BiasVariance, bias_variance
+    from tauten.callables import data_technique
     from tauten.explaining import Explanation, explain
     from tauten.inspecting import Inspection, inspect
     from tauten.recipe import Recipe
@@ -27,6 +28,7 @@ _HOMES = {
     "Technique": "technique",
     "bias_variance": "biasvariance",
     "compare": "api",
+    "data_technique": "callables",
     "explain": "explaining",
     "inspect": "inspecting",
     "resume": "api",
@@ -35,7 +37,7 @@ _HOMES = {
 
 __all__ = [
     "BiasVariance", "Explanation", "Inspection", "Recipe", "Result", "Setting", "Technique", "bias_variance", "compare",
-    "explain", "inspect", "resume", "search",
+    "data_technique", "explain", "inspect", "resume", "search",
 ]  # fmt: skip
 
 

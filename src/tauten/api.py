@@ -1,8 +1,6 @@
 """What a person calls from Python."""
 
 import dataclasses
-import importlib.util
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
@@ -11,6 +9,7 @@ from typing import Any
 
 from torch import nn
 
+from tauten.callables import MADE, load_technique
 from tauten.contest import usual
 from tauten.declare import Value
 from tauten.errors import ModelError, OptionError, RunError
@@ -22,10 +21,12 @@ from tauten.nested import nested, outer_splits
 from tauten.options import Options, parse_budget, parse_columns, parse_names, parse_threads
 from tauten.own import BUILT_IN, Function, Own
 from tauten.recipe import Recipe
+from tauten.reference import load_reference
 from tauten.result import Result, result_of
 from tauten.searching import Prepared, Watcher, find, prepare
 from tauten.sources import table_of, without_holdout
 from tauten.split import Split
+from tauten.technique import Technique, techniques
 from tauten.unrecorded import Recorder, Unrecorded
 
 SHARE = 0.2
@@ -64,8 +65,9 @@ def search(
     is a share of the rows, or beside arrays data of your own, (X, y) or a Dataset. `metric` is a name or, as `loss`, a
     function of your own, see `tauten.own.Own`.
 
-    Options: sampler, techniques, grid, setting (a mapping, such as {"epochs": 30}), folds, seed, threads,
-    precision, task, categorical, drop, groups, time, weight, holdout_file, class_weight (None or
+    Options: sampler, techniques, augment ("file.py:name", or several: techniques of your own, see
+    `tauten.callables.data_technique`), grid, setting (a mapping, such as {"epochs": 30}), folds, seed,
+    threads, precision, task, categorical, drop, groups, time, weight, holdout_file, class_weight (None or
     "balanced"), nested (a number of outer folds that are searched too, in half of the budget, to judge the procedure
     itself). With `out`, the run is journaled there, can be resumed, and leaves its results. `begun` is when the
     budget began to run, by `time.monotonic()`; else at the call.
@@ -90,6 +92,7 @@ def search(
         "model": model if isinstance(model, str) else None,
         "own_model": model is not None,
         "own": own.names,
+        "made": [name for name, kind in techniques().items() if kind.own == MADE],
         "options": chosen.to_json(),
         "engine": describe(),
         "data_hash": table.content_hash(),
@@ -153,6 +156,11 @@ def prepare_again(
     """The search of a run folder set up once more, from its journal's header; errors as for `resume`."""
     if X is None and header["source"] is None:
         raise RunError(f"{str(folder)!r} was a search of arrays; pass the same X and y again, after the folder.")
+    for name in header.get("made", ()):
+        if name not in techniques():
+            raise RunError(
+                f"{str(folder)!r} searched over {name} of your own; call tauten.data_technique for it first."
+            )
     options = Options.from_json(header["options"])
     table = table_of(header["source"] if X is None else X, y, header["target"], options, sample_weight, holdout)
     if table.content_hash() != header["data_hash"]:
@@ -211,7 +219,8 @@ def make_options(
     *,
     budget: str | float | None = None,
     trials: int | None = None,
-    techniques: str | Sequence[str] | None = None,
+    techniques: str | Sequence[str | type[Technique]] | None = None,
+    augment: str | Sequence[str] | None = None,
     threads: str | int = "auto",
     setting: Mapping[str, Value] | None = None,
     grid: Mapping[str, Sequence[Value]] | None = None,
@@ -224,10 +233,13 @@ def make_options(
     for name in others:
         if name not in known:
             raise OptionError(f"there is no option {name!r}; it knows {', '.join(known)}.")
+    own = [load_technique(reference) for reference in parse_columns(augment)]
+    names = parse_names(techniques)
     return Options(
         budget=None if budget is None else parse_budget(budget),
         trials=trials,
-        techniques=parse_names(techniques),
+        techniques=None if names is None else (*names, *(kind.name for kind in own)),
+        augment=tuple(str(kind.own) for kind in own),
         threads=parse_threads(threads),
         setting=dict(setting or {}),
         grid={k: tuple(v) for k, v in (grid or {}).items()},
@@ -251,17 +263,4 @@ def load_builder(model: Build | str | None) -> Build | None:
     """The function that builds the network: itself, or from "file.py:function"; ModelError where there is none."""
     if model is None or callable(model):
         return model
-    path, _, name = model.partition(":")
-    if not name or not Path(path).is_file():
-        raise ModelError(f"model {model!r} can't be found; write FILE.py:FUNCTION, such as my_net.py:build.")
-    spec = importlib.util.spec_from_file_location(f"_tauten_model_{Path(path).stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    build = getattr(module, name, None)
-    if not callable(build):
-        raise ModelError(f"{path!r} has no function {name!r}; it must hold one that returns a torch.nn.Module.")
-    found: Build = build
-    return found
+    return load_reference(model, "model", "my_net.py:build", "returns a torch.nn.Module", ModelError)

@@ -24,12 +24,12 @@ from tauten.draws import Draws
 from tauten.engines.step import Scene, advance, autograd, averaged, changed, deliver
 from tauten.errors import DataError, ModelError, OptionError, RecipeError, UsageError
 from tauten.nets.base import Pass
-from tauten.nets.graft import Grafted, as_targets, check_technique
+from tauten.nets.graft import Ends, Grafted, as_targets, check_technique
 from tauten.nets.module import check_module
 from tauten.optim import BETA2, EPSILON
-from tauten.partners import misfit
+from tauten.partners import in_order, misfit
 from tauten.recipe import Recipe
-from tauten.technique import TASKS, Technique, in_order
+from tauten.technique import TASKS, Technique
 from tauten.tensors import Tree
 
 
@@ -42,13 +42,15 @@ def attach(
     steps_per_epoch: int | None = None,
     seed: int = 0,
     targets: Tensor | None = None,
+    pixels: Ends | None = None,
 ) -> "Attached":
     """Apply a recipe to `model` in a loop of your own; `recipe.attach(model, …)` is the same.
 
     `task` is "classification" (then `classes` is needed), "multilabel" (labels that exclude nobody, `classes` of them)
     or "regression" (standardize the targets, as the search does). `steps_per_epoch`, usually `len(loader)`, is needed
-    by a schedule that falls; `targets`, those of all rows trained on, by a technique that learns from them. With the
-    same start weights, batches and `seed`, the weights are those of a population's member.
+    by a schedule that falls; `targets`, those of all rows trained on, by a technique that learns from them;
+    `pixels`, black and white in your images (numbers, or one a channel), by an augmentation of your own. With the same
+    start weights, batches and `seed`, the weights are those of a population's member.
 
     The module's own dropout layers (`nn.Dropout`, timm's DropPath …) are the places where dropout and the like act, at
     the recipe's rates, not their own; in a module without, every hidden activation (`nn.ReLU`, `F.gelu` …). Batch norm
@@ -86,9 +88,9 @@ def attach(
         if task not in t.tasks:
             raise RecipeError(f"{t.name} {misfit(type(t), task, t.data[0])}; take recipe.without({t.name!r}).")
         if not t.is_off:
-            check_technique(t, model, targets)
+            check_technique(t, model, targets, pixels)
     known = None if targets is None else as_targets(targets, task, classes, "targets")
-    return Attached(recipe, model, task, classes, steps_per_epoch or 1, seed, known)
+    return Attached(recipe, model, task, classes, steps_per_epoch or 1, seed, known, pixels)
 
 
 class Attached:
@@ -103,10 +105,11 @@ class Attached:
         steps_per_epoch: int,
         seed: int,
         targets: Tensor | None,
+        pixels: Ends | None,
     ) -> None:
         self.model, self.epochs = model, recipe.setting.epochs
         self._setting, self._task, self._classes, self._seed = recipe.setting, task, classes, seed
-        self._length, self._targets = self.epochs * steps_per_epoch, targets
+        self._length, self._targets, self._pixels = self.epochs * steps_per_epoch, targets, pixels
         self._net = Grafted(model)
         self._parameters = {k: p for k, p in model.named_parameters() if p.requires_grad}
         self.optimizer = self._optimizer()
@@ -259,7 +262,7 @@ class Attached:
     def _started(self, x: Tensor) -> tuple[Technique, ...]:
         """The techniques with their values as tensors; needs one batch, since only a pass shows the activations."""
         if self._techniques is None:
-            self._techniques = self._net.bind(self._chosen, x, self._targets)
+            self._techniques = self._net.bind(self._chosen, x, self._targets, self._pixels)
             tree = averaged(*self._live())
             self._own = {t.name: t.init(_copy(tree)) for t in self._techniques if "init" in t.hooks}
             self.optimizer.zero_grad()

@@ -7,6 +7,7 @@ from statistics import fmean
 from time import perf_counter
 
 from tauten.budget import LADDER, PHASES, RACE, Budget, Costs, Pace, Scale
+from tauten.callables import rehearse
 from tauten.cells import Arm
 from tauten.errors import OptionError
 from tauten.finals import Plan
@@ -19,7 +20,7 @@ from tauten.racing import SHIFTS, Racing, Standing, slots
 from tauten.recipe import Recipe
 from tauten.sampler import LadderSampler, Sampler, climbs, likely_first, make_sampler
 from tauten.setting import Setting
-from tauten.space import SHARE_ON, Space
+from tauten.space import Space, share_on
 from tauten.speed import BATCHES, work_a_second
 from tauten.technique import Technique, technique
 from tauten.trial import Trial
@@ -62,6 +63,7 @@ class Contest:
         self._replicate = perf_counter() - begin if len(splits) > 1 else 0.0
         self._fixed = self._fixed_costs(len(development.table.y), len(splits[0].train))
         self._kinds = options.kinds(development.table.task, builder.module is None, builder.data)
+        rehearse(self._kinds, self.folds[0].source)
         self._speed, self._looked, self._turned = 1.0, -math.inf, 0.0
         self.budget = Budget(options.budget, 0.0, len(self.folds))
         self.notes = [builder.module.note] if builder.module and builder.module.note else []
@@ -256,7 +258,7 @@ class Contest:
     @property
     def _ingredients(self) -> float:
         """Techniques of a recipe, before anything is known of it."""
-        return min(SHARE_ON * len(self._kinds), self._scale.ingredients)
+        return min(share_on(len(self._kinds)) * len(self._kinds), self._scale.ingredients)
 
     def _pace(self) -> Pace:
         # A ladder's few members say little of how fast the finals' many are.

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from tauten.data import Layout, Learnt, Table, TargetScale
+from tauten.data import ArrayPreprocessor, Layout, Learnt, Table, TargetScale
 from tauten.draws import derive_seed
 from tauten.errors import DataError, OptionError
 from tauten.evidence import time_blocks
@@ -123,7 +123,9 @@ class Development:
         scale = TargetScale.fit(table.y[split.train]) if table.task == "regression" else None
         inputs, encodings = _encoded(fitted, table.features)
         weights, train = self._loss_weights(split.train), torch.from_numpy(split.train)
-        source = Source(inputs, encode(table, scale), train, table.task, weights, self.loss, encodings)
+        learnt = next(iter(fitted.values()))
+        channels = (learnt.mean, learnt.std) if isinstance(learnt, ArrayPreprocessor) else Source.channels
+        source = Source(inputs, encode(table, scale), train, table.task, weights, self.loss, encodings, channels)
         stop = None if split.stop is None else torch.from_numpy(split.stop)
         return Fold(source, torch.from_numpy(split.score), stop, fitted, scale, table.weights)
 

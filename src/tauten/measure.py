@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import nn
 
+from tauten.callables import rehearse
 from tauten.cells import Arm, Trainer
 from tauten.data import Table, check_network
 from tauten.evidence import compare, grade
@@ -97,6 +98,7 @@ def measure(
     whole = development.whole()
     own.check_loss(whole.source.targets.shape[1])
     builder = Builder(whole.source, module, precision=options.precision)
+    rehearse([type(t) for recipe in recipes.values() for t in recipe.techniques], whole.source)
     watch(Phase("durations", journal.seconds_used))
     arms = _durations(recipes, development, builder, options, metrics[0])
     watch(Phase("folds", journal.seconds_used))

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -37,7 +38,8 @@ class Source:
     `train` are the rows that are trained on; the others are there to be scored. `weights` (n,) float32 are factors of
     the rows' losses, None for 1; of a mean of 1 over the training rows they leave the size of the loss as it is.
     `loss` takes the place of the task's own. `encodings` are the rows as each choice of the setting's `numeric` has
-    them; empty where there is one way only, which is `inputs`.
+    them; empty where there is one way only, which is `inputs`. `channels` are the mean and standard deviation (C,)
+    by which images were standardized.
     """
 
     inputs: Tensor
@@ -47,6 +49,7 @@ class Source:
     weights: Tensor | None = None
     loss: RowLosses | None = None
     encodings: Mapping[str, Tensor] = dataclasses.field(default_factory=dict)
+    channels: tuple[Sequence[float], Sequence[float]] = ((0.0,), (1.0,))
 
     def __post_init__(self) -> None:
         if len(self.inputs) != len(self.targets):
@@ -55,6 +58,16 @@ class Source:
             raise ValueError(
                 f"{tuple(self.weights.shape)} weights for {len(self.targets)} rows; one for each is needed."
             )
+
+    @cached_property
+    def pixels(self) -> tuple[Tensor, Tensor]:
+        """Black and white (C,) as the images have them: the least and greatest pixel of the training rows, of any
+        channel, standardized as each channel is. Of images without any contrast they are a standard deviation apart.
+        """
+        rows = self.inputs[self.train]
+        mean, std = (torch.tensor(v, dtype=rows.dtype, device=rows.device) for v in self.channels)
+        black, white = (rows.amin((0, 2, 3)) * std + mean).min(), (rows.amax((0, 2, 3)) * std + mean).max()
+        return (black - mean) / std, (torch.where(white > black, white, black + std) - mean) / std
 
     def seen(self, setting: Setting) -> Tensor:
         """The inputs as a network of this setting reads them."""

@@ -19,8 +19,9 @@ from tauten.member import Delivered
 from tauten.nets.base import Net, Pass
 from tauten.nets.built_in import built_in
 from tauten.nets.module import ModuleNet
-from tauten.recipe import Recipe
-from tauten.technique import Technique, in_order
+from tauten.partners import in_order
+from tauten.recipe import OWN, Recipe
+from tauten.technique import Technique, techniques
 from tauten.tensors import one_thread
 
 FORMAT = "tauten model 1"
@@ -146,7 +147,7 @@ class Model:
             )
         w, buffers = ({k.removeprefix(p): v for k, v in tensors.items() if k.startswith(p)} for p in ("w.", "buffers."))
         return cls(
-            Recipe.from_dict(about["recipe"]),
+            _recipe(about["recipe"]),
             Delivered(w, buffers),
             learnt_from_json(about["preprocessor"]),
             TargetScale.from_json(about["scale"]) if about["scale"] else None,
@@ -162,3 +163,9 @@ class Model:
             return ModuleNet(self.build, x[:2], check=False)
         structure = [t for t in self.recipe.techniques if t.structural()]
         return built_in(x.shape[1:], len(self.classes) or len(self.targets), self.recipe.setting, structure)
+
+
+def _recipe(stored: dict[str, Any]) -> Recipe:
+    """The recipe, less what a person made of functions that aren't known here: those act in training alone."""
+    here = {k: v for k, v in stored["techniques"].items() if OWN not in v or k in techniques()}
+    return Recipe.from_dict({**stored, "techniques": here})

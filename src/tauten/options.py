@@ -5,6 +5,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Self
 
+from tauten.callables import load_technique
 from tauten.cores import free_cores
 from tauten.declare import Value, suggest
 from tauten.errors import OptionError
@@ -32,6 +33,7 @@ class Options:
     names the column of what must stay on one side of every split, `time` that of what comes later, `weight` that of
     what each row counts, `holdout_file` a file that is the holdout. `class_weight` "balanced" trains every arm as if
     all classes were equally frequent. `nested` is the number of outer folds that are searched after the main search.
+    `augment` says where techniques of a person's own are, which have been loaded.
     """
 
     budget: float | None = None
@@ -55,6 +57,7 @@ class Options:
     weight: str | None = None
     class_weight: str | None = None
     nested: int = 0
+    augment: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.budget is None) == (self.trials is None):
@@ -133,10 +136,13 @@ class Options:
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
         """From a journal's header."""
+        augment = tuple(stored.get("augment", ()))
+        for reference in augment:
+            load_technique(reference)
         grid = {k: tuple(v) for k, v in stored["grid"].items()}
         chosen = None if stored["techniques"] is None else tuple(stored["techniques"])
         columns = {name: tuple(stored.get(name, ())) for name in ("categorical", "drop")}
-        return cls(**{**stored, **columns, "grid": grid, "techniques": chosen})
+        return cls(**{**stored, **columns, "grid": grid, "techniques": chosen, "augment": augment})
 
 
 def parse_budget(text: str | float) -> float:
@@ -172,11 +178,13 @@ def parse_columns(text: str | Sequence[str] | None) -> tuple[str, ...]:
     return tuple(n.strip() for n in text.split(",") if n.strip()) if isinstance(text, str) else tuple(text or ())
 
 
-def parse_names(text: str | Sequence[str] | None) -> tuple[str, ...] | None:
-    """Technique names from `dropout,l1` or a sequence; an unknown one is refused with the nearest."""
+def parse_names(text: str | Sequence[str | type[Technique]] | None) -> tuple[str, ...] | None:
+    """Technique names from `dropout,l1`, or a sequence of names or techniques; an unknown one is refused with the
+    nearest."""
     if text is None:
         return None
-    names = tuple(n.strip() for n in (text.split(",") if isinstance(text, str) else text) if n.strip())
+    given = text.split(",") if isinstance(text, str) else [n if isinstance(n, str) else n.name for n in text]
+    names = tuple(n.strip() for n in given if n.strip())
     if not names:
         raise OptionError(f"techniques is {text!r}; name at least one, or leave the option out for all.")
     for name in names:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from tauten.errors import RecipeError
+from tauten.errors import ContractError, RecipeError
 from tauten.technique import Technique
 
 
@@ -22,6 +22,20 @@ def check_fit(chosen: Iterable[Technique], task: str, data: str) -> None:
     for t in chosen:
         if why := misfit(type(t), task, data):
             raise RecipeError(f"{t.name} {why}; leave it out of the recipe.")
+
+
+def in_order(chosen: Iterable[Technique]) -> tuple[Technique, ...]:
+    """Sorted so that each acts after those it declares in `after`, by name where nothing is declared."""
+    waiting = sorted(chosen, key=lambda t: t.name)
+    ordered: list[Technique] = []
+    while waiting:
+        names = {t.name for t in waiting}
+        ready = [t for t in waiting if not names & set(t.after)]
+        if not ready:
+            raise ContractError(f"the techniques {', '.join(sorted(names))} each want to act after another.")
+        ordered.append(ready[0])
+        waiting.remove(ready[0])
+    return tuple(ordered)
 
 
 def data_of(shape: Sequence[int]) -> str:

@@ -14,11 +14,12 @@ from tauten.draws import Draws
 from tauten.engines.step import changed
 from tauten.errors import OptionError
 from tauten.folds import encode
-from tauten.member import one_hot
+from tauten.member import Source, one_hot
 from tauten.options import Options
+from tauten.partners import in_order
 from tauten.recipe import Recipe
 from tauten.sources import table_of
-from tauten.technique import Technique, in_order
+from tauten.technique import Technique
 
 SITES = frozenset({"warp", "batch"})
 LEAST = 0.005
@@ -51,9 +52,11 @@ def views(X: Any, y: Any = None, *, recipe: Recipe, rows: int = 8, count: int = 
         raise OptionError(f"rows is {rows} and views {count}; both must be 1 or more.")
     chosen = _spread(table, rows)
     learnt = table.learnt(np.arange(len(table.y)), Layout(()))
-    x = torch.from_numpy(learnt.transform(table.values[chosen]))
     targets = encode(table, None) if table.task != "regression" else torch.zeros(len(table.y), 1)
-    bound = [t.alone(0, targets.device).with_values(t.learn(targets)) for t in acting]
+    all_inputs = torch.from_numpy(learnt.transform(table.values))
+    source = Source(all_inputs, targets, torch.arange(len(all_inputs)), table.task, channels=(learnt.mean, learnt.std))
+    known, x = [t.learn(targets) | t.pixels(*source.pixels) for t in acting], all_inputs[chosen]
+    bound = [t.alone(0, targets.device).with_values(own) for t, own in zip(acting, known, strict=True)]
     mean, std = (np.reshape(v, (-1, 1, 1)) for v in (learnt.mean, learnt.std))
     shown, told = [], []
     for view in range(count):

@@ -12,9 +12,11 @@ from tauten.declare import Value, suggest
 from tauten.errors import RecipeError
 from tauten.partners import check_partners
 from tauten.setting import Setting
-from tauten.technique import Technique, technique
+from tauten.technique import Technique, technique, techniques
 
 SECTIONS = ("setting", "techniques", "context")
+OWN = "own"
+"""Beside the values of a technique of a person's own: FILE.py:NAME, or "python"."""
 HEADER = "# A Tauten recipe; edit by hand as you like. `tauten techniques NAME` explains each value and its bounds.\n"
 
 
@@ -61,7 +63,7 @@ class Recipe:
         """Plain values, as they stand in TOML and in result.json."""
         return {
             "setting": self.setting.to_dict(),
-            "techniques": {t.name: t.to_dict() for t in self.techniques},
+            "techniques": {t.name: _stored(t) for t in self.techniques},
             "context": dict(self.context),
         }
 
@@ -75,15 +77,15 @@ class Recipe:
                 raise RecipeError(f"recipe section {section!r} is {values[section]!r}; it must be a table of values.")
         chosen = []
         for name, own in values.get("techniques", {}).items():
-            kind = technique(name)
             if not isinstance(own, Mapping):
                 raise RecipeError(f"techniques.{name} is {own!r}; it must be a table, such as [techniques.{name}].")
-            chosen.append(kind.from_dict(_frozen(own)))
+            kind = _kind(name, own)
+            chosen.append(kind.from_dict({k: v for k, v in _frozen(own).items() if k != OWN or kind.own is None}))
         return cls(tuple(chosen), Setting.from_dict(values.get("setting", {})), _frozen(values.get("context", {})))
 
     def dumps(self) -> str:
         """As TOML text."""
-        tables = {"setting": self.setting.to_dict(), **{f"techniques.{t.name}": t.to_dict() for t in self.techniques}}
+        tables = {"setting": self.setting.to_dict(), **{f"techniques.{t.name}": _stored(t) for t in self.techniques}}
         if self.context:
             tables["context"] = dict(self.context)
         body = "\n".join(
@@ -125,6 +127,19 @@ class Recipe:
         from tauten.attach import attach
 
         return attach(self, model, **options)
+
+
+def _stored(t: Technique) -> dict[str, Value]:
+    return t.to_dict() if t.own is None else {OWN: t.own, **t.to_dict()}
+
+
+def _kind(name: str, own: Mapping[str, Any]) -> type[Technique]:
+    if OWN in own and name not in techniques():
+        where = f"name it by --augment {own[OWN]}, or in Python" if ":" in str(own[OWN]) else "in Python"
+        raise RecipeError(
+            f"{name} is a technique of your own, and a recipe holds no code; {where} call tauten.data_technique first."
+        )
+    return technique(name)
 
 
 def _frozen(values: Mapping[str, Any]) -> dict[str, Any]:

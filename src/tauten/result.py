@@ -17,6 +17,7 @@ from torch import nn
 
 from tauten.cells import Arm
 from tauten.errors import RunError
+from tauten.evidence import lost
 from tauten.finals import shown_interval
 from tauten.found import Found
 from tauten.journal import NAME as JOURNAL
@@ -178,6 +179,7 @@ def result_of(found: Found, nested: Nested | None = None) -> Result:
         "seed": found.options.seed,
         "curves": {name: _curves(found, name) for name in ("plain", "usual", "chosen")},
         "race": [_trial(t) for t in found.trials],
+        "lost": _lost(found),
         "versions": versions(),
         "data_hash": table.content_hash(),
         "warnings": [*found.warnings, *(() if nested is None else nested.notes)],
@@ -237,6 +239,23 @@ def _trial(trial: Trial) -> dict[str, Any]:
         "epochs": epochs,
         "score": trial.score(trial.scores) if epochs else None,
     }
+
+
+def _lost(found: Found) -> dict[str, Any]:
+    """Values that lost the race, among all recipes but plain; each is placed by how far it came, then by its score."""
+    entered = [t for t in found.trials if t.lane == "recipes" and t.scores]
+    ranked = sorted(entered, key=lambda t: (-len(t.scores), -_progress(t), t.score(t.scores)))
+    better = {id(t) for t in ranked[: len(ranked) // 2]}
+    values = [
+        {t.name: {k: v for k in t.hyperparameters() if isinstance(v := getattr(t, k), int | float)} for t in own}
+        for own in (trial.recipe.techniques for trial in entered)
+    ]
+    named = lost(values, [id(t) in better for t in entered], found.options.seed)
+    return {"recipes": len(entered), "ranges": [own.to_json() for own in named]}
+
+
+def _progress(trial: Trial) -> float:
+    return max(map(len, trial.scores.values())) / trial.recipe.setting.epochs
 
 
 def _finite(value: Any) -> Any:

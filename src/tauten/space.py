@@ -20,8 +20,18 @@ Values = Mapping[str, Value]
 SCHEDULES = ("constant", "cosine")
 DURATIONS = (0.125, 0.25, 0.5, 1.0)
 """Shares of the full number of epochs that a search tries: how long to train is a setting of plain training too."""
-SHARE_ON = 0.35
-"""A technique is taken where its switch, uniform on [0, 1], is below: a few together, not most of them."""
+SHARE_ON, TOGETHER = 0.35, 5
+"""The share of techniques that a random recipe takes, and how many that may be on average: among the 24 of images a
+third would be eight, which train worse and longer than five (`docs/architecture.md`)."""
+
+
+def share_on(count: int) -> float:
+    """A technique of so many is taken where its switch, uniform on [0, 1], is below this.
+
+    >>> share_on(14), share_on(25)
+    (0.35, 0.2)
+    """
+    return min(SHARE_ON, TOGETHER / max(count, 1))
 
 
 @dataclass(frozen=True)
@@ -157,7 +167,9 @@ class Space:
         for kind in self.techniques:
             switch = values[f"{kind.name}.on"]
             assert isinstance(switch, int | float)
-            if switch < SHARE_ON and not any(kind.name in t.excludes or t.name in kind.excludes for t in chosen):
+            if switch < share_on(len(self.techniques)) and not any(
+                kind.name in t.excludes or t.name in kind.excludes for t in chosen
+            ):
                 chosen.append(kind)
         return chosen
 

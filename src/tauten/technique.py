@@ -23,7 +23,7 @@ import dataclasses
 import functools
 import importlib
 import pkgutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import entry_points
 from typing import ClassVar, Self, dataclass_transform
 
@@ -66,6 +66,8 @@ class Technique(Declared):
     mixes: ClassVar[bool] = False
     passes: ClassVar[int] = 1
     hooks: ClassVar[frozenset[str]] = frozenset()
+    own: ClassVar[str | None] = None
+    """Of one that a person made of a function: FILE.py:NAME, or "python"; None of all others."""
 
     def __init_subclass__(
         cls,
@@ -103,6 +105,11 @@ class Technique(Declared):
 
         Class probabilities come times the rows' weights.
         """
+        return {}
+
+    @staticmethod
+    def pixels(black: Tensor, white: Tensor) -> Tree:
+        """As `learn`, of images: black and white (C,), the least and greatest pixel of those rows, standardized."""
         return {}
 
     def warp(self, x: Tensor, r: Draws) -> Tensor:
@@ -280,21 +287,7 @@ def technique(name: str) -> type[Technique]:
     return known[name]
 
 
-def in_order(chosen: Iterable[Technique]) -> tuple[Technique, ...]:
-    """Sorted so that each acts after those it declares in `after`, by name where nothing is declared."""
-    waiting = sorted(chosen, key=lambda t: t.name)
-    ordered: list[Technique] = []
-    while waiting:
-        names = {t.name for t in waiting}
-        ready = [t for t in waiting if not names & set(t.after)]
-        if not ready:
-            raise ContractError(f"the techniques {', '.join(sorted(names))} each want to act after another.")
-        ordered.append(ready[0])
-        waiting.remove(ready[0])
-    return tuple(ordered)
-
-
 __all__ = [
     "HOOKS", "Choice", "Draws", "Here", "Hyperparameter", "Kernel", "Stop", "Technique", "Tree", "choice",
-    "hyperparameter", "in_order", "technique", "techniques",
+    "hyperparameter", "technique", "techniques",
 ]  # fmt: skip

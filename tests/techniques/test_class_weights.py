@@ -11,8 +11,8 @@ from tauten.engines.stacked import Stacked
 from tauten.engines.vmapped import Vmapped
 from tauten.errors import DataError, OptionError
 from tauten.member import Member, Source, one_hot
+from tauten.partners import in_order
 from tauten.recipe import Recipe
-from tauten.technique import in_order
 from tauten.techniques.class_weights import ClassWeights
 from tauten.techniques.label_smoothing import LabelSmoothing
 from tauten.techniques.mixup import Mixup

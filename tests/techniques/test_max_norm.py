@@ -8,8 +8,8 @@ from tauten.engines.stacked import Stacked
 from tauten.engines.vmapped import Vmapped
 from tauten.member import Group, Member
 from tauten.nets.module import ModuleNet
+from tauten.partners import in_order
 from tauten.recipe import Recipe
-from tauten.technique import in_order
 from tauten.techniques.ema import EMA
 from tauten.techniques.l1 import L1
 from tauten.techniques.max_norm import MaxNorm

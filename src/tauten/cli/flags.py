@@ -24,6 +24,14 @@ Threads = Annotated[str, typer.Option(help="A number, or auto: the physical core
 Folder = Annotated[Path | None, typer.Option(help="Folder for the run; runs/NAME by default.")]
 ModelFile = Annotated[str | None, typer.Option(help="Your own network: FILE.py:FUNCTION that returns an nn.Module.")]
 
+Augment = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="An augmentation of your own: FILE.py:NAME, a function of a strength, or what data_technique returned; "
+        "may be repeated."
+    ),
+]
+
 
 @dataclasses.dataclass(frozen=True)
 class Data:
@@ -62,6 +70,7 @@ class Training:
         str, typer.Option(help="Of products in training: fp32, bf16, or auto: bf16 where it is fast.")
     ] = "auto"
     model: ModelFile = None
+    augment: Augment = None
 
     def asked(self) -> dict[str, Any]:
         """As the functions of `tauten.api` take it."""

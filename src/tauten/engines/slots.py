@@ -15,7 +15,8 @@ from tauten.engines import step as stepping
 from tauten.engines.step import Batch, Hyper, Program, State
 from tauten.member import Delivered, Group, Member, Source
 from tauten.nets.base import Net
-from tauten.technique import Technique, in_order
+from tauten.partners import in_order
+from tauten.technique import Technique
 from tauten.tensors import Tree, map_tree
 
 EVALUATION_ROWS = 128
@@ -48,7 +49,7 @@ class Resident:
         own = [torch.ones(rows) if s.weights is None else s.weights for s in sources]
         self.weights = torch.cat(own) if weighted else None
         self._task = sources[0].task
-        self.train_rows = [s.train for s in sources]
+        self.train_rows, self._sources = [s.train for s in sources], sources
         self._learned: dict[tuple[type[Technique], int], Tree] = {}
 
     def inputs(self, numeric: str) -> Tensor:
@@ -63,7 +64,8 @@ class Resident:
             targets = self.targets[rows]
             if self.weights is not None and self._task == "classification":
                 targets = targets * self.weights[rows].unsqueeze(-1)
-            self._learned[key] = kind.learn(targets)
+            images = kind.pixels is not Technique.pixels
+            self._learned[key] = kind.learn(targets) | (kind.pixels(*self._sources[source].pixels) if images else {})
         return self._learned[key]
 
 

@@ -26,6 +26,7 @@ from tauten.evidence.intervals import (
     too_small,
     variance_components,
 )
+from tauten.evidence.losing import Lost, lost
 from tauten.evidence.resampled import CorrectedDifference, corrected_difference
 from tauten.evidence.selection import Choice, one_standard_error
 from tauten.evidence.verdict import Agreement, Verdict, grade, holdout_agrees, verdict
@@ -41,6 +42,7 @@ __all__ = [
     "Estimate",
     "Gain",
     "Ingredient",
+    "Lost",
     "Verdict",
     "ablation",
     "bootstrap_compare",
@@ -54,6 +56,7 @@ __all__ = [
     "holm",
     "interval",
     "log_losses",
+    "lost",
     "one_standard_error",
     "reliability",
     "time_blocks",

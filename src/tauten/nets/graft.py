@@ -1,5 +1,7 @@
 """Techniques on a module as it stands: what can be grafted, and module and targets as one training step sees them."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -14,6 +16,7 @@ from tauten.partners import data_of, misfit
 from tauten.technique import Technique
 from tauten.tensors import Tree
 
+Ends = tuple[float | Sequence[float] | Tensor, float | Sequence[float] | Tensor]
 OWN_LAYERS: dict[str, type[nn.Module]] = {"batch_norm": nn.modules.batchnorm._BatchNorm}
 """Structural techniques that a module may hold as a layer of its own; then the recipe's wish is met."""
 
@@ -42,10 +45,12 @@ class Grafted:
         """Nothing is padded."""
         return w
 
-    def bind(self, techniques: tuple[Technique, ...], x: Tensor, targets: Tensor | None) -> tuple[Technique, ...]:
+    def bind(
+        self, techniques: tuple[Technique, ...], x: Tensor, targets: Tensor | None, pixels: Ends | None = None
+    ) -> tuple[Technique, ...]:
         """The techniques with their values as tensors, those per layer fitted to the places that a batch meets.
 
-        `targets` (n, K) are those of all training rows, from which some learn.
+        `targets` (n, K) are those of all training rows, and `pixels` black and white, from which some learn.
         """
         for t in techniques:
             if why := misfit(type(t), t.tasks[0], data_of(x.shape[1:])):
@@ -61,7 +66,14 @@ class Grafted:
         self.own = found is not None and found.own
         layers = len(found.places) if found else 0
         bound = tuple(t.alone(layers, x.device) for t in techniques)
-        return bound if targets is None else tuple(t.with_values(t.learn(targets.to(x.device))) for t in bound)
+        learnt = [{} if targets is None else t.learn(targets.to(x.device)) for t in bound]
+        scales = [{} if pixels is None else t.pixels(*(_channels(v, x) for v in pixels)) for t in bound]
+        return tuple(t.with_values(a | b) for t, a, b in zip(bound, learnt, scales, strict=True))
+
+
+def _channels(value: float | Sequence[float] | Tensor, x: Tensor) -> Tensor:
+    """A number for each channel of images x (B, C, H, W)."""
+    return torch.as_tensor(value, dtype=x.dtype, device=x.device).expand(x.shape[1])
 
 
 def as_targets(y: Tensor, task: str, classes: int | None, name: str) -> Tensor:
@@ -86,11 +98,16 @@ def as_targets(y: Tensor, task: str, classes: int | None, name: str) -> Tensor:
     return one_hot(y, k)
 
 
-def check_technique(t: Technique, module: nn.Module, targets: Tensor | None) -> None:
+def check_technique(t: Technique, module: nn.Module, targets: Tensor | None, pixels: Ends | None) -> None:
     """RecipeError or OptionError for a technique that can't act on this module faithfully, with the fix."""
     if targets is None and type(t).learn is not Technique.learn:
         raise OptionError(
             f"{t.name} learns from the training targets and targets is None; give those of all rows trained on."
+        )
+    if pixels is None and type(t).pixels is not Technique.pixels:
+        raise OptionError(
+            f"{t.name} acts on images from black to white and pixels is None; give these two as your images have them, "
+            "such as (0, 1), or for each channel (-mean / std, (1 - mean) / std)."
         )
     if t.structural() and not any(isinstance(m, OWN_LAYERS.get(t.name, ())) for m in module.modules()):
         raise RecipeError(

@@ -8,7 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-from tauten.draws import derive_seed
+from tauten.draws import derive_seed, seeded
 from tauten.errors import ModelError
 from tauten.nets.base import Pass
 from tauten.nets.kinds import kernels_of
@@ -187,8 +187,7 @@ def _tensors(module: nn.Module) -> list[tuple[str, Tensor]]:
 
 def _built(build: Callable[[], nn.Module], seed: int) -> nn.Module:
     """A module of our own: `build` may give the same one each time."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed("build", seed))
+    with seeded(derive_seed("build", seed)):
         module = build_checked(build)
     try:
         return copy.deepcopy(module)

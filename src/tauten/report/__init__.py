@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from tauten.errors import RecipeError
 from tauten.evidence.verdict import LIKELY, PROVED
 from tauten.report.explanation import explanation
+from tauten.report.losing import losing
 from tauten.report.nested import nested
 from tauten.report.traits import traits
 from tauten.report.words import (
@@ -83,6 +84,7 @@ def _view(e: Json) -> dict[str, Any]:
         "nested": nested(e),
         "explained": explanation(e.get("explanation")),
         "race": _race(e),
+        "lost": losing(e.get("lost")),
         "phases": _phases(e["seconds"]),
         "warnings": [str(w) for w in e["warnings"]],
         "shown_warnings": SHOWN_WARNINGS,

@@ -117,7 +117,8 @@ def flags(e: Json) -> str:
         said["metric"] = e["metric"]
     if e.get("class_weight"):
         said["class-weight"] = e["class_weight"]
-    return "".join(f" --{name} {shlex.quote(text)}" for name, text in said.items())
+    own = [v["own"] for v in e["chosen"]["techniques"].values() if ":" in v.get("own", "")]
+    return "".join(f" --{k} {shlex.quote(v)}" for k, v in (*said.items(), *(("augment", one) for one in own)))
 
 
 def known(x: float | None) -> TypeGuard[float]:
