@@ -21,6 +21,7 @@ from tauten.native.library import describe
 from tauten.nested import nested, outer_splits
 from tauten.options import Options, parse_budget, parse_columns, parse_names, parse_threads
 from tauten.own import BUILT_IN, Function, Own
+from tauten.partners import data_of
 from tauten.recipe import Recipe
 from tauten.result import Result, result_of
 from tauten.searching import Prepared, Watcher, find, prepare
@@ -189,7 +190,7 @@ def compare(
     named = recipes if isinstance(recipes, Mapping) else {str(r): r for r in recipes}
     if len(named) < len(recipes):
         raise OptionError("a recipe is named twice; name each once.")
-    loaded = {name: recipe_of(recipe, chosen, len(table.y)) for name, recipe in named.items()}
+    loaded = {name: recipe_of(recipe, chosen, table) for name, recipe in named.items()}
     return measure(table, loaded, chosen, watch, load_builder(model), deliver, own)
 
 
@@ -259,12 +260,12 @@ def _no_columns(options: Options, what: str) -> None:
             raise OptionError(f"{name} is {given!r} and {what}, without columns; leave {name} out.")
 
 
-def recipe_of(recipe: Recipe | str | Path, options: Options, rows: int) -> Recipe:
-    """A recipe from a file, or plain or usual at the setting that suits so many rows."""
+def recipe_of(recipe: Recipe | str | Path, options: Options, table: Table) -> Recipe:
+    """A recipe from a file, or plain or usual at the setting that suits the data."""
     if isinstance(recipe, Recipe):
         return recipe
     if str(recipe) in ("plain", "usual"):
-        setting = options.setting_for(rows * 4 // 5)
+        setting = options.setting_for(len(table.y) * 4 // 5, data_of(table.features.shape[1:]))
         return Recipe((), setting) if str(recipe) == "plain" else usual(setting)
     return Recipe.load(recipe)
 
