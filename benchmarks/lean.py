@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from lean_images import AUGMENTATIONS, ConvNet, augmented
 from torch import Tensor, nn
 
 from tauten.folds import Fold
@@ -56,7 +57,14 @@ class Net(nn.Module):
         return [layer.weight for layer in (*self.hidden, self.out)]
 
 
-def grouped(net: Net) -> tuple[list[Tensor], list[Tensor]]:
+def network(shape: torch.Size, outputs: int, recipe: Recipe) -> Net | ConvNet:
+    """The network for rows of this shape: images take the convnet."""
+    if len(shape) == 3:
+        return ConvNet(shape, outputs, recipe, value(recipe, "dropout", "p"))
+    return Net(shape[0], outputs, recipe)
+
+
+def grouped(net: Net | ConvNet) -> tuple[list[Tensor], list[Tensor]]:
     """(kernels, everything else)."""
     kernels = net.kernels()
     own = {id(k) for k in kernels}
@@ -67,7 +75,8 @@ def mixed(x: Tensor, y: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
     """Each row with another of the batch, in shares drawn from Beta(α, α) for each."""
     shares = torch.from_numpy(np.random.default_rng(int(torch.randint(2**31, ()))).beta(alpha, alpha, (len(x), 1)))
     s, partner = shares.to(x.dtype), torch.randperm(len(x))
-    return s * x + (1 - s) * x[partner], s * y + (1 - s) * y[partner]
+    along = s.reshape(-1, *[1] * (x.ndim - 1))
+    return along * x + (1 - along) * x[partner], s * y + (1 - s) * y[partner]
 
 
 def train(recipe: Recipe, fold: Fold, seed: int) -> Iterator[float]:
@@ -79,7 +88,7 @@ def train(recipe: Recipe, fold: Fold, seed: int) -> Iterator[float]:
     torch.manual_seed(seed)
     setting, source = recipe.setting, fold.source
     x, y = source.inputs[source.train], source.targets[source.train]
-    net = Net(x.shape[1], y.shape[1], recipe)
+    net = network(x.shape[1:], y.shape[1], recipe)
     kernels, others = grouped(net)
     groups: list[dict[str, Any]] = [
         {"params": kernels, "weight_decay": value(recipe, "weight_decay", "strength")},
@@ -116,13 +125,16 @@ def train(recipe: Recipe, fold: Fold, seed: int) -> Iterator[float]:
 
 
 def _stepper(
-    recipe: Recipe, net: Net, kernels: Sequence[Tensor], optimizer: torch.optim.Optimizer
+    recipe: Recipe, net: Net | ConvNet, kernels: Sequence[Tensor], optimizer: torch.optim.Optimizer
 ) -> Callable[[Tensor, Tensor, float], None]:
     """One optimizer step on a batch at a learning rate, with what the recipe holds; the rest costs nothing."""
     sigma, alpha = value(recipe, "input_noise", "sigma"), value(recipe, "mixup", "alpha")
     epsilon, penalty = value(recipe, "label_smoothing", "epsilon"), value(recipe, "l2", "strength")
+    moves = any(recipe.get(name) for name in AUGMENTATIONS)
 
     def step(x: Tensor, y: Tensor, rate: float) -> None:
+        if moves:
+            x = augmented(x, recipe)
         if alpha:
             x, y = mixed(x, y, alpha)
         if sigma:
@@ -139,7 +151,7 @@ def _stepper(
     return step
 
 
-def _score(net: Net, fold: Fold, rows: Tensor) -> float:
+def _score(net: Net | ConvNet, fold: Fold, rows: Tensor) -> float:
     with torch.inference_mode():
         return float(F.cross_entropy(net(fold.source.inputs[rows]), fold.source.targets[rows]))
 
