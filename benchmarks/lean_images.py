@@ -1,13 +1,13 @@
 """Tauten's convnet and its affine augmentations as plain PyTorch, for the lean loop."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tauten.engines.native import bf16
 from tauten.nets.convnet import SMALL, STAGES
 from tauten.recipe import Recipe
 
@@ -15,9 +15,9 @@ AUGMENTATIONS = ("rotation", "shift", "zoom", "shear", "flip", "cutout")
 
 
 class ConvNet(nn.Module):
-    """The residual convnet of `tauten.nets.convnet`; images lie as channels last, which torch convolves faster."""
+    """The residual convnet of `tauten.nets.convnet`; kernels lie as channels last, which torch convolves faster."""
 
-    def __init__(self, shape: torch.Size, outputs: int, recipe: Recipe, p: float) -> None:
+    def __init__(self, shape: Sequence[int], outputs: int, recipe: Recipe, p: float) -> None:
         super().__init__()
         setting, norm = recipe.setting, recipe.get("batch_norm") is not None
         channels, height, width = shape
@@ -39,16 +39,15 @@ class ConvNet(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor) -> Tensor:
-        h = x.contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.training and bf16()):
-            for layer, norm, first, halved in zip(self.hidden, self.norms, self.first, self.halved, strict=True):
-                z = layer(h)
-                z = torch.relu(norm(F.max_pool2d(z, 2, ceil_mode=True) if halved else z))
-                if self.p and self.training:
-                    z = F.dropout(z, self.p)
-                h = h + z if self.skip and not first else z
-            out: Tensor = self.out(h.flatten(1))
-        return out.float()
+        h = x
+        for layer, norm, first, halved in zip(self.hidden, self.norms, self.first, self.halved, strict=True):
+            z = layer(h)
+            z = torch.relu(norm(F.max_pool2d(z, 2, ceil_mode=True) if halved else z))
+            if self.p and self.training:
+                z = F.dropout(z, self.p)
+            h = h + z if self.skip and not first else z
+        out: Tensor = self.out(h.flatten(1))
+        return out
 
     def kernels(self) -> list[Tensor]:
         """What decay and penalty act on: no biases, no norms."""
