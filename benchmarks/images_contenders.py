@@ -30,8 +30,13 @@ def search(problem: Problem, budget: float) -> Chosen:
     """Tauten's search with its defaults on all cores: what it chose, usual, and plain, tuned by the same search."""
     told = tauten.search(problem.X, problem.y, budget=budget).evidence
     arms = [_arm(name, told[name]) for name in ("chosen", "usual", "plain")]
-    about = {key: told[key] for key in ("verdict", "trials", "warnings", "precision", "plan")}
-    return arms, {**about, "phases": told["seconds"], "finals": told["difference"]["mean"]}
+    about = {key: told[key] for key in ("trials", "warnings", "precision", "plan")}
+    return arms, {
+        **about,
+        "verdict": told["verdict"]["name"],
+        "phases": told["seconds"],
+        "finals": told["difference"]["mean"],
+    }
 
 
 def by_hand(problem: Problem, budget: float) -> Chosen:
