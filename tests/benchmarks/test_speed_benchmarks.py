@@ -86,7 +86,7 @@ def test_a_convnet_has_one_size_for_everyone_and_is_what_a_search_begins_with():
         "tutorial",
         "vmapped",
         "population",
-    ],  # fmt: skip
+    ],
 )
 def test_a_visit_is_an_epoch_of_every_member(visits, work):
     assert list(itertools.islice(visits, 2)) == [work, work]
