@@ -16,6 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import images_figures
 import tables_figures
 
 from tauten.cores import free_cores
@@ -82,7 +83,7 @@ def cell(figure: dict[str, float]) -> str:
 
 
 def page() -> str:
-    """docs/results.md as the figures have it; its second section is that of `tables`."""
+    """docs/results.md as the figures have it; after it the sections of `tables` and `images`."""
     found = [
         json.loads((FIGURES / f"{n}.json").read_text()) for n in (*BUNDLED, *TABLES) if (FIGURES / f"{n}.json").exists()
     ]
@@ -117,8 +118,8 @@ def page() -> str:
         )
     notes = [f"- {f['source']}: {w}" for f in found for w in f["warnings"]]
     lines += ["", "## Notes of the runs", "", *notes]
-    text, beside = "\n".join(lines) + "\n", tables_figures.section()
-    return f"{text}\n{beside}" if beside else text
+    text = "\n".join(lines) + "\n"
+    return "\n".join([text, *filter(None, (tables_figures.section(), images_figures.section()))])
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from shapes import BATCH, DECAY, DROPOUT, RATE, ROWS, SMOOTHING, Shape
+from shapes import BATCH, DECAY, DROPOUT, RATE, ROWS, SMOOTHING, Images, Shape
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 EPOCHS = 100_000
@@ -21,12 +21,11 @@ def precisions() -> list[str]:
     return ["fp32", "bf16"] if "precision" in inspect.signature(Builder).parameters else ["fp32"]
 
 
-def problem(shape: Shape) -> tuple[Any, Any]:
-    """The recipe that is compared, and the data."""
+def recipe(shape: Shape | Images) -> Any:
+    """The recipe that is compared."""
     from tauten.recipe import Recipe
     from tauten.setting import Setting
     from tauten.technique import technique
-    from tauten.testing import problem
 
     values = {
         "batch_norm": {},
@@ -37,22 +36,31 @@ def problem(shape: Shape) -> tuple[Any, Any]:
     setting = Setting(
         learning_rate=RATE, batch_size=BATCH, width=shape.width, depth=shape.depth, skip=False, epochs=EPOCHS
     )
-    recipe = Recipe(tuple(technique(name).from_dict(own) for name, own in values.items()), setting)
-    return recipe, problem(ROWS * 5 // 4, shape.inputs, shape.outputs, "classification")
+    return Recipe(tuple(technique(name).from_dict(own) for name, own in values.items()), setting)
 
 
-def population(shape: Shape, members: int, threads: int, native: bool, precision: str = "fp32") -> Iterator[int]:
+def problem(shape: Shape | Images) -> tuple[Any, Any]:
+    """The recipe, and the data."""
+    from tauten.testing import problem
+
+    return recipe(shape), problem(ROWS * 5 // 4, shape.row, shape.outputs, "classification")
+
+
+def population(
+    shape: Shape | Images, members: int, threads: int, native: bool, precision: str = "fp32"
+) -> Iterator[int]:
     """Members of one recipe with different seeds, on the native or a torch engine; a visit is one epoch of all."""
     from tauten.member import Member
     from tauten.population import Builder, Population
 
-    recipe, source = problem(shape)
+    own, source = problem(shape)
     extra = {} if precision == "fp32" else {"precision": precision}
-    builder = Builder(source, native=native, **extra)
-    if builder.native(recipe) != native:
+    # Convolutions are torch's in either case, and in bf16 only beside the native engine.
+    builder = Builder(source, native=native or isinstance(shape, Images), **extra)
+    if builder.native(own) != native:
         raise RuntimeError(f"the recipe needs the native engine to be measured; here is {engine()}.")
     with Population(builder, [source], threads) as crowd:
-        crowd.enter([Member(i, recipe, seed=i, epochs=EPOCHS) for i in range(members)])
+        crowd.enter([Member(i, own, seed=i, epochs=EPOCHS) for i in range(members)])
         while True:
             before = crowd.gradient_evaluations
             crowd.advance()

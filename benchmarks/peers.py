@@ -10,19 +10,23 @@ import itertools
 from collections.abc import Iterator
 
 import torch
-from shapes import BATCH, DECAY, DROPOUT, RATE, ROWS, SMOOTHING, Shape
+from lean_images import ConvNet
+from ours import recipe
+from shapes import BATCH, DECAY, DROPOUT, RATE, ROWS, SMOOTHING, Images, Shape
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 
-def data(shape: Shape) -> tuple[Tensor, Tensor]:
+def data(shape: Shape | Images) -> tuple[Tensor, Tensor]:
     """Training rows and class codes."""
     g = torch.Generator().manual_seed(0)
-    return torch.randn(ROWS, shape.inputs, generator=g), torch.randint(shape.outputs, (ROWS,), generator=g)
+    return torch.randn(ROWS, *shape.row, generator=g), torch.randint(shape.outputs, (ROWS,), generator=g)
 
 
-def network(shape: Shape) -> nn.Sequential:
+def network(shape: Shape | Images) -> nn.Module:
     """The network as a module in training mode."""
+    if isinstance(shape, Images):
+        return ConvNet(shape.row, shape.outputs, recipe(shape), DROPOUT).train()
     layers: list[nn.Module] = []
     for inputs, outputs in shape.layers[:-1]:
         layers += [nn.Linear(inputs, outputs, bias=False), nn.BatchNorm1d(outputs), nn.ReLU(), nn.Dropout(DROPOUT)]
@@ -37,7 +41,7 @@ def adamw(parameters: list[Tensor], matrix: int = 2) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=RATE, fused=True)
 
 
-def lean(shape: Shape, precision: str = "fp32", compiled: bool = False) -> Iterator[int]:
+def lean(shape: Shape | Images, precision: str = "fp32", compiled: bool = False) -> Iterator[int]:
     """The loop that a careful engineer writes: data are tensors, one gather an epoch, fused AdamW, no `.item()`.
 
     bf16 is autocast; `compiled` compiles network and loss together.
@@ -76,7 +80,7 @@ def tutorial(shape: Shape) -> Iterator[int]:
         yield ROWS // BATCH
 
 
-def vmapped(shape: Shape, members: int) -> Iterator[int]:
+def vmapped(shape: Shape | Images, members: int) -> Iterator[int]:
     """A stack of modules by `vmap` over `functional_call`; each member has its own masks and order of rows.
 
     The optimizer is torch's fused AdamW over the stacked leaves: the fastest one, at the price that all members share

@@ -1,4 +1,4 @@
-"""The three networks that engines and peers are compared on, and what one step of them costs in arithmetic."""
+"""The networks that engines and peers are compared on, and what one step of them costs in arithmetic."""
 
 import itertools
 import math
@@ -17,6 +17,11 @@ class Shape:
     width: int
     depth: int
     outputs: int
+
+    @property
+    def row(self) -> tuple[int, ...]:
+        """The shape of a row."""
+        return (self.inputs,)
 
     @property
     def name(self) -> str:
@@ -40,4 +45,41 @@ class Shape:
         return 2 * BATCH * (3 * sum(sizes) - sizes[0])
 
 
+@dataclass(frozen=True)
+class Images:
+    """The convnet of three stages that a search of images begins with."""
+
+    side: int
+    width: int
+    depth: int
+    outputs: int
+
+    @property
+    def row(self) -> tuple[int, ...]:
+        """The shape of a row."""
+        return (1, self.side, self.side)
+
+    @property
+    def name(self) -> str:
+        """As it is written in the tables."""
+        channels = "-".join(str(self.width >> (2 - stage)) for stage in range(3))
+        return f"{self.side}×{self.side}-{channels}-{self.outputs}, {3 * (1 + self.depth)} convolutions"
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations of convolutions and linear map of one training step of one member.
+
+        Forward, gradient of the weights, gradient of the layer's input; the first layer's input needs none.
+        """
+        side, channels, sizes = self.side, 1, []
+        for stage in range(3):
+            wide = self.width >> (2 - stage)
+            sizes.append(9 * side**2 * channels * wide)
+            side, channels = -(-side // 2), wide
+            sizes += [9 * side**2 * channels * wide] * self.depth
+        sizes.append(side**2 * channels * self.outputs)
+        return 2 * BATCH * (3 * sum(sizes) - sizes[0])
+
+
 SHAPES = {"small": Shape(64, 128, 2, 10), "middle": Shape(30, 256, 3, 2), "wide": Shape(64, 512, 4, 10)}
+IMAGES = Images(28, 64, 1, 10)

@@ -19,11 +19,17 @@ import peers
 import variants
 from pace import Contender, interleaved
 from record import FIGURES, command, cores, load, missing, save, sentence
-from shapes import BATCH, DROPOUT, ROWS, SHAPES, SMOOTHING, Shape
+from shapes import BATCH, DROPOUT, IMAGES, ROWS, SHAPES, SMOOTHING, Images, Shape
 
 NAME = "throughput"
 MEMBERS = (1, 8, 64, 256)
-PARTS = {f"{key}-{members:03}": (shape, members) for key, shape in SHAPES.items() for members in MEMBERS}
+FEW = (1, 8)
+"""Members of convnets, which are trained one by one."""
+PARTS: dict[str, tuple[Shape | Images, int]] = {
+    **{f"{key}-{members:03}": (shape, members) for key, shape in SHAPES.items() for members in MEMBERS},
+    **{f"images-{members:03}": (IMAGES, members) for members in FEW},
+}
+NETS = {**SHAPES, "images": IMAGES}
 REPEATS, SECONDS = 3, 1.0
 PEER = "lean, one process per core"
 """The contender that ratios are taken against."""
@@ -44,6 +50,7 @@ Tauten's engines, on all cores unless said otherwise. *lean* is a PyTorch loop w
 gather an epoch, fused AdamW, nothing read back), one member after the other; *DataLoader* is the loop of tutorials;
 *vmap* is `torch.func.functional_call` over stacked modules with fused AdamW over the stack, its members shared out
 where there is one process per core. Peers have torch's default number of threads, or one thread in each process.
+Convnets ({IMAGES.name}) have Tauten's recipe, and Tauten trains them one by one on torch's convolutions (*one by one*).
 
 × is against *{PEER}* in fp32. The share of peak is that of each core used: the operations of the
 matrix products only, 2·B·(3·Σ in·out − in₀·out₀) a step, against a loop of nothing but multiply-adds on one core. Each
@@ -53,8 +60,28 @@ column is one run in which all contenders took turns; medians of {REPEATS} stret
 """
 
 
-def contenders(shape: Shape, members: int) -> dict[str, Contender]:
+def convnets(members: int) -> dict[str, Contender]:
+    """What a part of convnets measures; Tauten trains them one by one, on torch's convolutions."""
+    all_cores, found = cores(), {}
+    for precision in ours.precisions():
+        end = "" if precision == "fp32" else f", {precision}"
+        found[f"one by one{end}"] = Contender(ours.population, (IMAGES, members, all_cores, False, precision))
+        if ours.library():
+            found[PEAKS[precision]] = Contender(ours.peak, (precision,))
+    for precision, end in (("fp32", ""), ("bf16", ", bf16 autocast")):
+        found[f"lean, default threads{end}"] = Contender(peers.lean, (IMAGES, precision), threads=None)
+        found[f"{PEER}{end}"] = Contender(peers.lean, (IMAGES, precision), processes=all_cores)
+    if members > 1:
+        each = -(-members // all_cores)
+        found["vmap, default threads"] = Contender(peers.vmapped, (IMAGES, members), threads=None)
+        found["vmap, one process per core"] = Contender(peers.vmapped, (IMAGES, each), processes=all_cores)
+    return found
+
+
+def contenders(shape: Shape | Images, members: int) -> dict[str, Contender]:
     """Everything that a part measures, peaks of the machine included."""
+    if isinstance(shape, Images):
+        return convnets(members)
     all_cores = cores()
     found = {}
     if ours.library():
@@ -113,16 +140,17 @@ def share(part: dict[str, Any], name: str, precision: str = "fp32") -> float | N
 
 
 def table(key: str, found: dict[str, dict[str, Any]]) -> list[str]:
-    """One network: rates of all contenders by members; × and share of peak at 64 members."""
+    """One network: rates of all contenders by members; × and share of peak at 64 members, of convnets at 8."""
+    at = FEW[-1] if key == "images" else 64
     columns = {members: found[f"{key}-{members:03}"] for members in MEMBERS if f"{key}-{members:03}" in found}
     rates = {members: medians(part) for members, part in columns.items()}
     names = dict.fromkeys(name for own in rates.values() for name in own if name not in _machine_rates())
-    lines = [f"### {SHAPES[key].name}", "", f"| members | {' | '.join(map(str, columns))} | × at 64 | share of peak |"]
+    lines = [f"### {NETS[key].name}", "", f"| members | {' | '.join(map(str, columns))} | × at {at} | share of peak |"]
     lines.append("|---" * (len(columns) + 3) + "|")
     for name in names:
         cells = [f"{own[name]:,.0f}" if name in own else "" for own in rates.values()]
-        ratio = f"{rates[64][name] / rates[64][PEER]:.2f}" if name in rates.get(64, {}) else ""
-        reached = share(columns[64], name, "bf16" if "bf16" in name else "fp32") if 64 in columns else None
+        ratio = f"{rates[at][name] / rates[at][PEER]:.2f}" if name in rates.get(at, {}) else ""
+        reached = share(columns[at], name, "bf16" if "bf16" in name else "fp32") if at in columns else None
         lines.append(f"| {name} | {' | '.join(cells)} | {ratio} | {'' if reached is None else f'{reached:.0%}'} |")
     told = [
         f"{name} {statistics.median(own[name] for own in rates.values()) / 1e9:,.0f} GFLOP/s"
@@ -130,7 +158,7 @@ def table(key: str, found: dict[str, dict[str, Any]]) -> list[str]:
         if all(name in own for own in rates.values())
     ]
     load_average = max(part["load"] for part in columns.values())
-    absent = "" if any("JAX" in name for name in names) else " JAX was not installed."
+    absent = "" if key == "images" or any("JAX" in name for name in names) else " JAX was not installed."
     where = sentence(list(columns.values()))
     return [*lines, "", f"{'; '.join(told)}.{absent} {where}; load before at most {load_average:.1f}.", ""]
 
@@ -163,7 +191,7 @@ def section() -> str:
     parts = {name: part for name, part in found.items() if name in PARTS}
     if not parts:
         return ""
-    keys = [key for key in SHAPES if any(name.startswith(key) for name in parts)]
+    keys = [key for key in NETS if any(name.startswith(key) for name in parts)]
     lines = [
         HEAD,
         *(line for key in keys for line in table(key, parts)),

@@ -11,6 +11,7 @@ from torch import nn
 
 from tauten.callables import MADE, load_technique
 from tauten.contest import usual
+from tauten.data import Table
 from tauten.declare import Value
 from tauten.errors import ModelError, OptionError, RunError
 from tauten.journal import Journal
@@ -20,6 +21,7 @@ from tauten.native.library import describe
 from tauten.nested import nested, outer_splits
 from tauten.options import Options, parse_budget, parse_columns, parse_names, parse_threads
 from tauten.own import BUILT_IN, Function, Own
+from tauten.partners import data_of
 from tauten.recipe import Recipe
 from tauten.reference import load_reference
 from tauten.result import Result, result_of
@@ -211,7 +213,7 @@ def compare(
     named = recipes if isinstance(recipes, Mapping) else {str(r): r for r in recipes}
     if len(named) < len(recipes):
         raise OptionError("a recipe is named twice; name each once.")
-    loaded = {name: recipe_of(recipe, chosen, len(table.y)) for name, recipe in named.items()}
+    loaded = {name: recipe_of(recipe, chosen, table) for name, recipe in named.items()}
     return measure(table, loaded, chosen, watch, load_builder(model), deliver, own)
 
 
@@ -249,12 +251,12 @@ def make_options(
     )
 
 
-def recipe_of(recipe: Recipe | str | Path, options: Options, rows: int) -> Recipe:
-    """A recipe from a file, or plain or usual at the setting that suits so many rows."""
+def recipe_of(recipe: Recipe | str | Path, options: Options, table: Table) -> Recipe:
+    """A recipe from a file, or plain or usual at the setting that suits the data."""
     if isinstance(recipe, Recipe):
         return recipe
     if str(recipe) in ("plain", "usual"):
-        setting = options.setting_for(rows * 4 // 5)
+        setting = options.setting_for(len(table.y) * 4 // 5, data_of(table.features.shape[1:]))
         return Recipe((), setting) if str(recipe) == "plain" else usual(setting)
     return Recipe.load(recipe)
 

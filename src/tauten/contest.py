@@ -67,7 +67,7 @@ class Contest:
         self._speed, self._looked, self._turned = 1.0, -math.inf, 0.0
         self.budget = Budget(options.budget, 0.0, len(self.folds))
         self.notes = [builder.module.note] if builder.module and builder.module.note else []
-        self.setting, trials = options.setting_for(len(splits[0].train)), options.trials
+        self.setting, trials = options.setting_for(len(splits[0].train), builder.data), options.trials
         self._few = trials is not None and self._too_few(trials)
         self.notes += [climbs(f"{trials} trials")] if self._few else []
         self._set_up(trials or 0)
@@ -247,7 +247,7 @@ class Contest:
         options = self.options
         held = 3 * 10 * rows * options.holdout / (1 - options.holdout) / options.setting_for(train).batch_size
         # After the last training one thread works: a batch forward by torch is counted like a gradient evaluation.
-        plain = self._builder.size(Recipe((), options.setting_for(train)))
+        plain = self._builder.size(Recipe((), options.setting_for(train, self._builder.data)))
         alone = (held + PROBES * 2 * BATCHES * 8) * options.threads * plain
         return len(self.folds), rows / train, alone
 

@@ -51,8 +51,9 @@ def size_of(net: Net) -> int:
 class Builder:
     """Makes the network and the engine of a group: a built-in one, or the user's module.
 
-    `native=False` trains on torch engines only. `precision` is that of the native engine's matrix products in training:
-    `fp32`, `bf16` where the processor has instructions for it, or `auto`, bf16 where it can be. All else is fp32.
+    `native=False` trains on torch engines only. `precision` is that of the native engine's matrix products and the
+    convnet's convolutions in training: `fp32`, `bf16` where the processor has instructions for it, or `auto`, bf16
+    where it can be. All else is fp32.
     """
 
     def __init__(
@@ -64,10 +65,10 @@ class Builder:
         precision: str = "fp32",
     ) -> None:
         self._native = native and module is None and source.loss is None
-        able_bf16 = self._native and bf16() and source.inputs.ndim == 2
+        able_bf16 = self._native and bf16()
         if precision == "bf16" and not able_bf16:
             raise OptionError(
-                f"precision is {precision!r}, which needs a built-in network with a built-in loss, a table, the native "
+                f"precision is {precision!r}, which needs a built-in network with a built-in loss, the native "
                 "engine and a processor with AVX512-BF16; take fp32."
             )
         self.precision = ("bf16" if able_bf16 else "fp32") if precision == "auto" else precision
@@ -94,7 +95,7 @@ class Builder:
             return self.module.fresh()
         structure = [t for t in recipe.techniques if t.structural()]
         inputs = self._source.seen(recipe.setting).shape[1:]
-        return built_in(inputs, self._outputs, recipe.setting, structure)
+        return built_in(inputs, self._outputs, recipe.setting, structure, self.precision)
 
     def size(self, recipe: Recipe) -> int:
         """Weights of its network, padding included: what a gradient evaluation costs goes by them."""

@@ -16,13 +16,15 @@ import record
 import scaling
 import throughput
 from pace import Contender, interleaved
-from shapes import BATCH, SHAPES, Shape
+from shapes import BATCH, IMAGES, SHAPES, Images, Shape
 
+from tauten.engines.single import Single
 from tauten.engines.stacked import Stacked
 from tauten.member import Member
+from tauten.options import Options
 from tauten.testing import engine_for
 
-SMALL = Shape(6, 32, 2, 3)
+SMALL, TINY = Shape(6, 32, 2, 3), Images(6, 8, 0, 3)
 
 
 def test_operations_of_a_step_by_hand():
@@ -31,9 +33,9 @@ def test_operations_of_a_step_by_hand():
     assert SMALL.flops == 2 * BATCH * (forward + backward)
 
 
-@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+@pytest.mark.parametrize("shape", [*SHAPES.values(), IMAGES], ids=[*SHAPES, "images"])
 def test_operations_of_a_step_are_those_that_torch_counts(shape):
-    model, x = peers.network(shape), torch.randn(BATCH, shape.inputs)
+    model, x = peers.network(shape), torch.randn(BATCH, *shape.row)
     with FlopCounterMode(display=False) as counter:
         model(x).square().sum().backward()
     assert counter.get_total_flops() == shape.flops
@@ -41,6 +43,7 @@ def test_operations_of_a_step_are_those_that_torch_counts(shape):
 
 def test_networks_are_called_as_in_the_tables():
     assert [shape.name for shape in SHAPES.values()] == ["64-128-128-10", "30-256-256-256-2", "64-512×4-10"]
+    assert IMAGES.name == "28×28-16-32-64-10, 6 convolutions"
 
 
 def test_peers_train_the_network_that_tauten_trains():
@@ -52,15 +55,38 @@ def test_peers_train_the_network_that_tauten_trains():
     assert len(source.train) == len(peers.data(SMALL)[0])
 
 
+def test_a_convnet_has_one_size_for_everyone_and_is_what_a_search_begins_with():
+    recipe, source = ours.problem(IMAGES)
+    engine = engine_for(Member(0, recipe, 1), [source], Single(), 1)
+    engine.admit([Member(0, recipe, 1)])
+    own, peer = engine.extract(0), peers.network(IMAGES)
+    assert sum(w.numel() for w in own.w.values()) == sum(p.numel() for p in peer.parameters())
+    begun = Options(trials=3).setting_for(1000, "images")
+    assert (IMAGES.width, IMAGES.depth) == (begun.width, begun.depth)
+
+
 @pytest.mark.parametrize(
     ("visits", "work"),
     [
         (peers.lean(SMALL), 8),
+        (peers.lean(TINY), 8),
+        (peers.lean(TINY, "bf16"), 8),
+        (peers.vmapped(TINY, 2), 16),
+        (ours.population(TINY, 2, 1, False), 16),
         (peers.tutorial(SMALL), 8),
         (peers.vmapped(SMALL, 3), 24),
         (ours.population(SMALL, 3, 2, False), 24),
     ],
-    ids=["lean", "tutorial", "vmapped", "population"],
+    ids=[
+        "lean",
+        "lean images",
+        "lean images, bf16",
+        "vmapped images",
+        "population of images",
+        "tutorial",
+        "vmapped",
+        "population",
+    ],
 )
 def test_a_visit_is_an_epoch_of_every_member(visits, work):
     assert list(itertools.islice(visits, 2)) == [work, work]

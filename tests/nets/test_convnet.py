@@ -5,6 +5,8 @@ import torch
 import torch.nn.functional as F
 from scipy import stats
 
+from tauten.draws import Draws
+from tauten.engines.native import bf16
 from tauten.engines.single import Single
 from tauten.engines.stacked import Stacked
 from tauten.engines.vmapped import Vmapped
@@ -14,6 +16,7 @@ from tauten.nets.base import Net, Pass
 from tauten.nets.built_in import built_in
 from tauten.nets.convnet import ConvNet
 from tauten.nets.mlp import MLP
+from tauten.options import Options
 from tauten.population import Builder, Population
 from tauten.recipe import Recipe
 from tauten.setting import Setting
@@ -210,8 +213,39 @@ def test_it_learns_digits():
 
 
 def test_convnets_train_one_by_one_and_are_shared_out_over_all_threads():
-    builder = Builder(problem(20, (1, 6, 6), 3, "classification"), precision="auto")
+    builder = Builder(problem(20, (1, 6, 6), 3, "classification"))
     net = builder.net(Recipe((), Setting(width=8)))
     assert isinstance(builder.lift(net, 32), Single)
     assert [builder.block(net, members, 4) for members in (3, 10, 400)] == [1, 3, 32]
-    assert builder.precision == "fp32"
+
+
+def test_half_the_precision_is_for_training_passes_only_and_rounds_the_convolutions():
+    x = images(6, 2, 12, 12)
+    half, full = (ConvNet((2, 12, 12), 3, Setting(width=16, depth=1), (), p) for p in ("bf16", "fp32"))
+    w = {k: v[0].requires_grad_() for k, v in half.init([1])[0].items()}
+    training = Pass((), Draws(torch.tensor(1), torch.tensor(0), "step"))
+    found = []
+    for net in (half, full):
+        out = net.forward(w, {}, x, training)[0]
+        found.append((out, torch.autograd.grad(out.square().sum(), list(w.values()))))
+    (rounded, own), (exact, want) = found
+    assert rounded.dtype == torch.float32
+    assert 0 < (rounded - exact).abs().max() < 0.01 * exact.abs().max()
+    for a, b in zip(own, want, strict=True):
+        assert F.cosine_similarity(a.flatten(), b.flatten(), 0) > 0.99
+    assert torch.equal(half.forward(w, {}, x, PLAIN)[0], full.forward(w, {}, x, PLAIN)[0])
+
+
+def test_a_search_of_images_takes_bf16_where_the_processor_has_it():
+    source = problem(20, (1, 6, 6), 3, "classification")
+    assert Builder(source, precision="auto").precision == ("bf16" if bf16() else "fp32")
+    assert Builder(source).precision == "fp32"
+
+
+def test_a_search_of_images_begins_with_a_small_convnet_and_leaves_an_mlp_its_size():
+    own = Options(trials=3).setting_for(640, "images")
+    assert (own.width, own.depth) == (64, 1)
+    assert Options(trials=3, setting={"width": 32}).setting_for(640, "images").width == 32
+    for asked in ({}, {"net": "mlp"}):
+        large = Options(trials=3, setting=asked).setting_for(640, "images" if asked else "tables")
+        assert (large.width, large.depth) == (Setting().width, Setting().depth)

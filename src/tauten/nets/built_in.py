@@ -25,7 +25,10 @@ def convolves(setting: Setting, inputs: Sequence[int]) -> bool:
     return setting.net == "convnet" or (setting.net == "auto" and len(inputs) == 3)
 
 
-def built_in(inputs: Sequence[int], outputs: int, setting: Setting, structure: Sequence[Technique]) -> MLP | ConvNet:
-    """The network of a setting, for rows of this shape."""
-    kind = ConvNet if convolves(setting, inputs) else MLP
-    return kind(inputs, outputs, setting, structure)
+def built_in(
+    inputs: Sequence[int], outputs: int, setting: Setting, structure: Sequence[Technique], precision: str = "fp32"
+) -> MLP | ConvNet:
+    """The network of a setting, for rows of this shape; `precision` is that of a convnet's convolutions in training."""
+    if convolves(setting, inputs):
+        return ConvNet(inputs, outputs, setting, structure, precision)
+    return MLP(inputs, outputs, setting, structure)

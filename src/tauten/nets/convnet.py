@@ -37,9 +37,15 @@ class ConvNet:
     stackable = True
 
     def __init__(
-        self, inputs: Sequence[int], outputs: int, setting: Setting, structure: Sequence[Technique] = ()
+        self,
+        inputs: Sequence[int],
+        outputs: int,
+        setting: Setting,
+        structure: Sequence[Technique] = (),
+        precision: str = "fp32",
     ) -> None:
         self.inputs, self.outputs = tuple(inputs), outputs
+        self._half = precision == "bf16"
         self._act, self._skip = ACTIVATIONS[setting.activation], setting.skip
         *colours, height, width = self.inputs
         channels = math.prod(colours)
@@ -75,7 +81,8 @@ class ConvNet:
         # A copy even of one channel: by its strides torch knows the layout, in which it halves ten times as fast.
         h = image.clone(memory_format=torch.contiguous_format)
         for name, _ in self._layers:
-            z = _convolved(h, w[f"{name}.weight"], w.get(f"{name}.bias"), name in self._halving)
+            kernel, bias = w[f"{name}.weight"], w.get(f"{name}.bias")
+            z = _convolved(h, kernel, bias, name in self._halving, self._half and at.training)
             if self._structure:
                 pixels, buffers = at.normalized(z.flatten(-4, -2), name, w, buffers)
                 z = pixels.reshape(z.shape)
@@ -101,11 +108,15 @@ class ConvNet:
         return shape[0] if layer == "out" else math.prod(shape[1:])
 
 
-def _convolved(h: Tensor, w: Tensor, bias: Tensor | None, halve: bool) -> Tensor:
+def _convolved(h: Tensor, w: Tensor, bias: Tensor | None, halve: bool, half: bool) -> Tensor:
     """3 × 3 convolution of h (M?, B, H, W, I) with w (M?, O, I, 3, 3), halved by maxima where asked: (M?, B, H, W, O).
 
-    For one member torch reads and writes this layout without a copy; a stack's members are groups of channels.
+    With `half` its operands are rounded to bfloat16, and so are its sums before they are halved. For one member torch
+    reads and writes this layout without a copy; a stack's members are groups of channels.
     """
+    if half:
+        parts = (h.bfloat16(), w.bfloat16(), None if bias is None else bias.bfloat16())
+        return _convolved(*parts, halve, half=False).to(h.dtype)
     if w.ndim == 4:
         z = F.conv2d(h.movedim(-1, -3), w, bias, padding=1)
         return (_halved(z) if halve else z).movedim(-3, -1).contiguous()
