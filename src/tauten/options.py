@@ -120,15 +120,15 @@ class Options:
         asked = self.grid.get("setting.numeric", (ways.default,) if own_module or self.grid else ways.options)
         return tuple(map(str, (self.setting["numeric"],) if "numeric" in self.setting else asked))
 
-    def kinds(self, task: str, structural: bool, data: str = "tables") -> tuple[type[Technique], ...]:
+    def kinds(self, task: str, built_in: bool, data: str = "tables") -> tuple[type[Technique], ...]:
         """The techniques to search over: those asked for, or all that suit the task, the network and the data."""
         suited = {k: t for k, t in techniques().items() if not misfit(t, task, data)}
-        able = {k: t for k, t in suited.items() if structural or not t.structural()}
+        able = {k: t for k, t in suited.items() if built_in or t.grafts()}
         if self.techniques is None:
             return tuple(able.values())
         for name in self.techniques:
             if name not in able:
-                why = misfit(technique(name), task, data) or "is structural and can't be put into a module"
+                why = misfit(technique(name), task, data) or "can't be put into a module"
                 raise OptionError(f"technique {name!r} {why}; leave it out of --techniques.")
         return tuple(able[name] for name in dict.fromkeys(self.techniques))
 

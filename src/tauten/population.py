@@ -87,7 +87,7 @@ class Builder:
         """RecipeError where the recipe can't act on this network or on this data."""
         check_fit(recipe.techniques, self._source.task, self.data)
         for t in recipe.techniques:
-            if self.module and t.structural():
+            if self.module and not t.grafts():
                 raise RecipeError(f"{t.name} can't be grafted onto a module; put it into the module itself.")
 
     def net(self, recipe: Recipe) -> Net:

@@ -7,8 +7,10 @@ One training step, and where a technique may act (a hook that a technique does n
     h, b  = normalize(h, own, buffers, train) structure  between a linear map and its activation; may own parameters
     h     = activation(h, r)                  model      after an activation, in training
     h     = inference(h)                      model      after an activation, in evaluation; draws nothing
+    h     = pooled(h, r)                      model      text: one vector for each text, in training; r is that of batch
     loss  = loss(loss, out, here)             objective  penalties; here.forward(x, name) is another pass
     w     = ascend(w, g, here)                update     where the weights go before the second gradient (passes = 2)
+    d     = disturb(g)                        update     text: where its word vectors go before the second gradient
     g     = gradient(g, w, here)              update     clipping, noise
     w     = weights(new, old, here)           update     after the optimizer's step
     s, w  = update(state, w, step)            update     averages; the state begins as init(w)
@@ -33,7 +35,7 @@ from torch import Tensor
 from tauten.declare import Choice, Declared, Hyperparameter, choice, hyperparameter, suggest
 from tauten.draws import Draws
 from tauten.errors import ContractError, RecipeError
-from tauten.hooks import Here, Stop
+from tauten.hooks import HOOKS, IN_TEXT, Here, Hooks, Stop
 from tauten.tensors import Tree
 
 TASKS = ("classification", "multilabel", "regression")
@@ -41,14 +43,10 @@ DATA = ("tables", "images", "text")
 Kernel = Mapping[str, float | str | tuple[float, ...]]
 """Fields of the native engine's plan; see `Technique.kernel`."""
 _REGISTRY: dict[str, type["Technique"]] = {}
-HOOKS = (
-    "warp", "batch", "normalize", "activation", "inference", "loss", "ascend",
-    "gradient", "weights", "init", "update", "deliver", "stop",
-)  # fmt: skip
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(hyperparameter, choice))
-class Technique(Declared):
+class Technique(Hooks, Declared):
     """One way to regularize. Subclass it with a name, declare its numbers, write its hooks; that is all.
 
     Class keywords: `name`, `paper` (source of the formula), `after` (techniques that act before it at the same
@@ -97,84 +95,6 @@ class Technique(Declared):
             raise ContractError(f"two techniques are named {name!r}: {_REGISTRY[name]} and {cls}.")
         _REGISTRY[name] = cls
 
-    # ---- the hooks, as they are when a technique has nothing to say ----
-
-    @staticmethod
-    def learn(targets: Tensor) -> Tree:
-        """What hooks need to know of a member's training rows: from targets (n, K), tensors they read from `self`.
-
-        Class probabilities come times the rows' weights.
-        """
-        return {}
-
-    @staticmethod
-    def pixels(black: Tensor, white: Tensor) -> Tree:
-        """As `learn`, of images: black and white (C,), the least and greatest pixel of those rows, standardized."""
-        return {}
-
-    def warp(self, x: Tensor, r: Draws) -> Tensor:
-        """An affine map (M?, B, 2, 3) for each image of x (M?, B, C, H, W); see `tauten.imaging`.
-
-        It says where each place of the new image lies in the old one; off is the identity, exactly.
-        """
-        return x
-
-    def batch(self, x: Tensor, y: Tensor, r: Draws) -> tuple[Tensor, Tensor]:
-        """Change a batch. x (M?, B, …), y (M?, B, K): class probabilities, labels, or standardized targets."""
-        return x, y
-
-    def parameters(self, width: int) -> Tree:
-        """Parameters that the technique owns at one normalized layer of this width, at their start."""
-        return {}
-
-    def buffers(self, width: int) -> Tree:
-        """Buffers that it owns there, at their start."""
-        return {}
-
-    def normalize(self, h: Tensor, own: Tree, buffers: Tree, training: bool) -> tuple[Tensor, Tree]:
-        """Act between a linear map and its activation. h (M?, B, H), own and buffers (M?, H)."""
-        return h, buffers
-
-    def activation(self, h: Tensor, r: Draws) -> Tensor:
-        """Act on hidden units after their activation, in training. h (M?, B, …)."""
-        return h
-
-    def inference(self, h: Tensor) -> Tensor:
-        """Act on hidden units after their activation, in evaluation; a function of h alone."""
-        return h
-
-    def loss(self, loss: Tensor, out: Tensor, here: Here) -> Tensor:
-        """Add to the loss. loss (M?,), out (M?, B, K)."""
-        return loss
-
-    def ascend(self, w: Tree, g: Tree, here: Here) -> Tree:
-        """The weights at which the second gradient is taken."""
-        return w
-
-    def gradient(self, g: Tree, w: Tree, here: Here) -> Tree:
-        """Change the gradient before the optimizer sees it."""
-        return g
-
-    def weights(self, new: Tree, old: Tree, here: Here) -> Tree:
-        """Change the weights after the optimizer's step."""
-        return new
-
-    def init(self, w: Tree) -> Tree:
-        """State to carry along; w holds weights and float buffers."""
-        return {}
-
-    def update(self, state: Tree, w: Tree, step: Tensor) -> tuple[Tree, Tree]:
-        """Advance the state after the step; may move the weights."""
-        return state, w
-
-    def deliver(self, w: Tree, state: Tree) -> Tree:
-        """The weights and float buffers that evaluation reads."""
-        return w
-
-    def stop(self, history: Sequence[float]) -> Stop:
-        """Whether to stop after these validation losses, one an epoch."""
-        return Stop(False, len(history))
-
     def kernel(self) -> Kernel | None:
         """What the native engine's own code needs to do the same; None where it has no code for this technique.
 
@@ -189,6 +109,11 @@ class Technique(Declared):
     def structural(cls) -> bool:
         """True for a technique that changes what the network consists of; off means absent."""
         return "normalize" in cls.hooks
+
+    @classmethod
+    def grafts(cls) -> bool:
+        """Whether it can act on a module of one's own as it stands."""
+        return not cls.structural() and not cls.hooks & IN_TEXT
 
     @classmethod
     def switches(cls) -> dict[str, Hyperparameter]:

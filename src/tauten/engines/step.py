@@ -12,7 +12,7 @@ from tauten import optim
 from tauten.draws import Draws
 from tauten.imaging import compose, resample
 from tauten.member import RowLosses
-from tauten.nets.base import Net, Pass, Trainable
+from tauten.nets.base import Net, Pass, ReadsWords, Trainable
 from tauten.technique import Here, Technique
 from tauten.tensors import Tree
 from tauten.text.layout import TextLayout
@@ -22,6 +22,8 @@ State = dict[str, Any]
 """weights, buffers, optimizer, techniques, step: one tree, every leaf leading with the member axis."""
 Hyper = dict[str, dict[str, Tensor]]
 Objective = Callable[[Tree], tuple[Tensor, Any]]
+SHIFT = "words moved"
+"""Among the leaves that a gradient is taken by: how far each text's word vectors move."""
 TINY = 1e-30
 """A divisor instead of 0, where nothing but rows of weight 0 were mixed."""
 Differentiate = Callable[[Objective, Tree], tuple[Tree, Tensor, Any]]
@@ -138,15 +140,23 @@ class Scene:
 
     def forward(self, w: Tree, x: Tensor, name: str = "") -> tuple[Tensor, Tree]:
         """A training pass; under another name its masks are others."""
-        return self.net.forward(w, self.buffers, x, Pass(self.techniques, self.draws, name))
+        return self.net.forward(w, self.buffers, x, Pass(self.techniques, self.draws, name, w.get(SHIFT)))
 
-    def look(self, w: Tree, preconditioner: Tree | None = None) -> Here:
+    def leaves(self, w: Tree) -> Tree:
+        """What the first gradient is taken by: the weights, and where word vectors may move the shift, at 0."""
+        if not any("disturb" in t.hooks for t in self.techniques):
+            return w
+        assert isinstance(self.net, ReadsWords), "checked before training: see Technique.grafts"
+        return {**w, SHIFT: self.net.undisturbed(self.x)}
+
+    def look(self, w: Tree, preconditioner: Tree | None = None, first: Tree | None = None) -> Here:
         """What a hook may look at, with these weights."""
 
         def again(x: Tensor, name: str) -> Tensor:
             return self.forward(w, x, f"/{name}")[0]
 
-        return Here(w, self.x, self.y, self.net.kernels, self.lr, again, preconditioner)
+        own = {name: leaf for name, leaf in w.items() if name != SHIFT}
+        return Here(own, self.x, self.y, self.net.kernels, self.lr, again, preconditioner, first)
 
     def loss(self, out: Tensor, w: Tree) -> Tensor:
         """The loss of these outputs, with what the techniques add."""
@@ -162,13 +172,19 @@ class Scene:
         return self.loss(out, w), buffers
 
     def gradient(self, g: Tree, w: Tree, differentiate: Differentiate) -> Tree:
-        """The gradient for the optimizer: taken again where the weights ascend, then changed."""
+        """The gradient for the optimizer: taken again where weights ascend or word vectors move, then changed."""
+        first, second = {name: leaf for name, leaf in g.items() if name != SHIFT}, w
         for t in self.techniques:
             if "ascend" in t.hooks:
-                g, _, _ = differentiate(self.objective, t.ascend(w, g, self.look(w)))
+                second = t.ascend(second, first, self.look(w))
+        for t in self.techniques:
+            if "disturb" in t.hooks:
+                second = {**second, SHIFT: t.disturb(g[SHIFT])}
+        again = first if second is w else differentiate(self.objective, second)[0]
+        g = {name: leaf for name, leaf in again.items() if name != SHIFT}
         for t in self.techniques:
             if "gradient" in t.hooks:
-                g = self.net.mask(t.gradient(g, w, self.look(w)))
+                g = self.net.mask(t.gradient(g, w, self.look(w, first=first)))
         return g
 
     def weights(self, new: Tree, old: Tree, preconditioner: Tree | None) -> Tree:
@@ -223,7 +239,7 @@ def train_step(
     x, y, weight = changed(techniques, draws, batch.x, batch.y, batch.weight)
     scene = Scene(program.net, program.task, techniques, draws, state["buffers"], x, y, batch.lr, weight, program.loss)
     w = state["w"]
-    g, loss, buffers = differentiate(scene.objective, w)
+    g, loss, buffers = differentiate(scene.objective, scene.leaves(w))
     g = scene.gradient(g, w, differentiate)
     new, opt, preconditioner = optim.step(
         program.optimizer, w, g, state["optimizer"], batch.lr, batch.momentum, state["step"], reuse

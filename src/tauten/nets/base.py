@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
+import torch
 from torch import Tensor
 
 from tauten.draws import Draws
@@ -13,15 +14,19 @@ from tauten.tensors import Tree
 class Pass:
     """One pass through a network: hands its hidden units to the techniques, place by place in the order of calls.
 
-    With `draws` it is a training pass; without, an evaluation, which draws nothing.
+    With `draws` it is a training pass; without, an evaluation, which draws nothing. `shift` (M?, B, N) moves the word
+    vectors of texts, as a share of their length.
     """
 
-    def __init__(self, techniques: Sequence[Technique], draws: Draws | None, name: str = "") -> None:
+    def __init__(
+        self, techniques: Sequence[Technique], draws: Draws | None, name: str = "", shift: Tensor | None = None
+    ) -> None:
         self.training = draws is not None
         self._structural = [t for t in techniques if t.structural()]
         hook = "activation" if self.training else "inference"
         self._acting = [t for t in techniques if hook in t.hooks]
-        self._draws, self._name = draws, name
+        self._pooling = [t for t in techniques if "pooled" in t.hooks]
+        self._draws, self._name, self._shift = draws, name, shift
         self._place = 0
         self._norms = 0
 
@@ -34,6 +39,23 @@ class Pass:
         if tuple(h.shape) == units or not self._acting:
             return self._acted(h)
         return h * self._acted(h.new_ones(units))
+
+    def pooled(self, h: Tensor) -> Tensor:
+        """To be called by a network of text on what stands for each whole text, other columns beside it (M?, B, H)."""
+        if self._draws is not None:
+            for technique in self._pooling:
+                h = technique.pooled(h, self._draws.at(f"{technique.name}/batch"))
+        return h
+
+    def disturbed(self, h: Tensor, there: Tensor | float = 1.0) -> Tensor:
+        """To be called by a network of text on the vectors of each text's words, or their mean (M?, B, …).
+
+        Nothing moves where `there`, broadcast to h, is 0.
+        """
+        if self._shift is None:
+            return h
+        length: Tensor = torch.linalg.vector_norm(h.detach().reshape(self._shift.shape), dim=-1, keepdim=True)
+        return h + (self._shift * length).reshape(h.shape) * there
 
     def _acted(self, h: Tensor) -> Tensor:
         place, self._place = self._place, self._place + 1
@@ -70,6 +92,15 @@ class Trainable(Protocol):
 
     def mask(self, w: Tree) -> Tree:
         """Zero whatever is padding; the identity for a network without."""
+        ...
+
+
+@runtime_checkable
+class ReadsWords(Protocol):
+    """A network that calls `Pass.disturbed`."""
+
+    def undisturbed(self, x: Tensor) -> Tensor:
+        """Zeros (M?, B, N): as many as there are numbers in a text's word vectors where they may move."""
         ...
 
 

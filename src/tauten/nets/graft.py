@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from tauten.errors import DataError, OptionError, RecipeError
+from tauten.hooks import IN_TEXT
 from tauten.member import one_hot
 from tauten.nets.base import Pass
 from tauten.nets.kinds import kernels_of
@@ -108,6 +109,10 @@ def check_technique(t: Technique, module: nn.Module, targets: Tensor | None, pix
         raise OptionError(
             f"{t.name} acts on images from black to white and pixels is None; give these two as your images have them, "
             "such as (0, 1), or for each channel (-mean / std, (1 - mean) / std)."
+        )
+    if t.hooks & IN_TEXT:
+        raise RecipeError(
+            f"{t.name} acts inside the built-in networks of text and not on a module; take recipe.without({t.name!r})."
         )
     if t.structural() and not any(isinstance(m, OWN_LAYERS.get(t.name, ())) for m in module.modules()):
         raise RecipeError(

@@ -37,6 +37,7 @@ class _TextNet:
         self._layers: list[tuple[str, int]] = []
         self._structure: tuple[Technique, ...] = ()
         self.kernels = {TABLE: 0} | head.kernels
+        self._moving = WIDE
 
     def init(self, seeds: Sequence[int]) -> tuple[Tree, Tree]:
         """Fresh weights and buffers, stacked (M, …)."""
@@ -63,6 +64,10 @@ class _TextNet:
     def _own(self, w: Tree) -> Tree:
         return {k: v for k, v in w.items() if k.split(".")[0] not in self.head.names}
 
+    def undisturbed(self, x: Tensor) -> Tensor:
+        """As of every network that reads words."""
+        return x.new_zeros(*x.shape[:-2], self._moving)
+
     def _words(self, x: Tensor) -> Tensor:
         return x[..., 0, :].to(torch.int64)
 
@@ -71,7 +76,7 @@ class _TextNet:
         if self.layout.features:
             numbers = x[..., -self.layout.trailing :, :].flatten(-2)[..., : self.layout.features]
             h = torch.cat((h, numbers), -1)
-        return self.head.forward(w, buffers, h, at)
+        return self.head.forward(w, buffers, at.pooled(h), at)
 
 
 class Bag(_TextNet):
@@ -92,7 +97,8 @@ class Bag(_TextNet):
 
     def forward(self, w: Tree, buffers: Tree, x: Tensor, at: Pass) -> tuple[Tensor, Tree]:
         """Outputs for a batch; `at` lets techniques act on the way."""
-        return self._headed(w, buffers, averaged(w[TABLE], self._units(self._words(x))), x, at)
+        mean = averaged(w[TABLE], self._units(self._words(x)))
+        return self._headed(w, buffers, at.disturbed(mean), x, at)
 
     def _units(self, words: Tensor) -> Tensor:
         """Ids (…, T) of what is averaged, 0 for nothing."""
@@ -133,6 +139,7 @@ class Kim(_TextNet):
         below = setting.to_dict() | {"depth": max(setting.depth - 1, 0)}
         wide = len(WINDOWS) * filters + layout.features
         super().__init__(layout.ids, layout, MLP(wide, outputs, Setting.from_dict(below), structure))
+        self._moving = (layout.length + WINDOWS[-1] - 1) * WIDE
         for window in WINDOWS:
             self._layers.append((f"window{window}", filters))
             self._shapes[f"window{window}.weight"] = (window * WIDE, filters)
@@ -146,7 +153,8 @@ class Kim(_TextNet):
     def forward(self, w: Tree, buffers: Tree, x: Tensor, at: Pass) -> tuple[Tensor, Tree]:
         """Outputs for a batch; `at` lets techniques act on the way."""
         words = F.pad(self._words(x), (0, WINDOWS[-1] - 1))
-        vectors = gathered(w[TABLE], words) * (words > 0).unsqueeze(-1)
+        there = (words > 0).unsqueeze(-1)
+        vectors = at.disturbed(gathered(w[TABLE], words) * there, there)
         highest = []
         for window, (name, _) in zip(WINDOWS, self._layers, strict=True):
             places = words.shape[-1] - window + 1

@@ -13,6 +13,7 @@ class ClipNorm(
     card="1.0; 0.1 to 10. Saves training from a rare steep batch and allows higher learning rates. Adam divides by the "
     "gradient's own size, so there it only evens out the steps; it says most under SGD. Costs one pass over the "
     "gradients a step.",
+    after=("adversarial_words",),
 ):
     """Scale the gradient g of all weights together by min(1, c / (‖g‖ + 1e-6)), as torch's `clip_grad_norm_` does."""
 

@@ -12,7 +12,7 @@ class LabelSmoothing(
     paper="Szegedy et al. 2016, CVPR, arXiv:1512.00567; Müller et al. 2019, arXiv:1906.02629",
     card="0.05 to 0.1. Helps accuracy with noisy labels; can spoil probabilities when labels are clean, so watch the "
     "calibration. Acts after mixup. Costs nothing.",
-    after=("mixup",),
+    after=("mixup", "sentence_mixup"),
     tasks=("classification",),
 ):
     """Move a share ε of each label's probability to the classes: over `all` K as torch does, or over the `others`.

@@ -1,10 +1,9 @@
 """Mixup."""
 
-import torch
 from torch import Tensor
 
+from tauten.mixing import mixing
 from tauten.technique import Draws, Kernel, Technique, hyperparameter
-from tauten.tensors import lead, pick, take_rows
 
 
 class Mixup(
@@ -29,11 +28,5 @@ class Mixup(
         return {"mixup": self.alpha, "partner_site": "batch/partner", **parts}
 
     def batch(self, x: Tensor, y: Tensor, r: Draws) -> tuple[Tensor, Tensor]:
-        on = torch.as_tensor(self.alpha > 0)
-        partner = r.at("partner").permutation(y.shape[-2])
-        share = r.at("share").beta(self.alpha, y)
-        mixed = []
-        for tensor in (x, y):
-            s = lead(share, tensor)
-            mixed.append(pick(on, s * tensor + (1 - s) * take_rows(tensor, partner), tensor))
-        return mixed[0], mixed[1]
+        mix = mixing(self.alpha, y, r)
+        return mix(x), mix(y)
