@@ -85,13 +85,15 @@ class Development:
     ) -> "Development":
         """The layout (columns and categories) is taken from these rows; statistics come from each fold's own.
 
-        `numeric` are the choices of the setting that may be asked for; of a table without numbers they are one.
+        `numeric` are the choices of the setting that may be asked for; of a table without numbers they are one,
+        and beside text the first.
 
         `class_weight` is "balanced" or None; OptionError where there are no classes to balance.
         """
         if class_weight is not None and table.task != "classification":
             raise OptionError(f"class_weight is {class_weight!r} and the task {table.task}; leave it out.")
-        layouts = {name: Layout.of(table.frame, name) for name in numeric}
+        ways = numeric if table.text_layout(Layout(())) is None else numeric[:1]
+        layouts = {name: Layout.of(table.frame, name) for name in ways}
         if len(set(layouts.values())) == 1:
             layouts = {numeric[0]: layouts[numeric[0]]}
         return cls(table, plan, layouts, class_weight is not None, loss)
@@ -104,8 +106,8 @@ class Development:
 
     @property
     def width(self) -> int:
-        """Numbers that a row has for networks, in all ways together; an array's row has no layout."""
-        return sum(layout.width for layout in self.layouts.values()) or self.table.columns
+        """Numbers that a row has for networks, in all ways together."""
+        return sum(self.table.width(layout) for layout in self.layouts.values())
 
     def partition(self, *name: object) -> tuple[Split, ...]:
         """The splits of a name: k folds, or the one split of a large table. Unlike names give fresh ones."""
@@ -125,7 +127,9 @@ class Development:
         weights, train = self._loss_weights(split.train), torch.from_numpy(split.train)
         learnt = next(iter(fitted.values()))
         channels = (learnt.mean, learnt.std) if isinstance(learnt, ArrayPreprocessor) else Source.channels
-        source = Source(inputs, encode(table, scale), train, table.task, weights, self.loss, encodings, channels)
+        layout = table.text_layout(next(iter(self.layouts.values())))
+        y = encode(table, scale)
+        source = Source(inputs, y, train, table.task, weights, self.loss, encodings, channels, layout)
         stop = None if split.stop is None else torch.from_numpy(split.stop)
         return Fold(source, torch.from_numpy(split.score), stop, fitted, scale, table.weights)
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from tauten.recipe import Recipe
 from tauten.setting import Setting
 from tauten.tensors import Tree
+from tauten.text.layout import TextLayout
 
 RowLosses = Callable[[Tensor, Tensor], Tensor]
 """Outputs (B, K) and targets (B, K) of one member to each row's loss (B,)."""
@@ -39,7 +40,7 @@ class Source:
     the rows' losses, None for 1; of a mean of 1 over the training rows they leave the size of the loss as it is.
     `loss` takes the place of the task's own. `encodings` are the rows as each choice of the setting's `numeric` has
     them; empty where there is one way only, which is `inputs`. `channels` are the mean and standard deviation (C,)
-    by which images were standardized.
+    by which images were standardized. `layout` says what the planes of a row of text are, None of other data.
     """
 
     inputs: Tensor
@@ -50,6 +51,7 @@ class Source:
     loss: RowLosses | None = None
     encodings: Mapping[str, Tensor] = dataclasses.field(default_factory=dict)
     channels: tuple[Sequence[float], Sequence[float]] = ((0.0,), (1.0,))
+    layout: TextLayout | None = None
 
     def __post_init__(self) -> None:
         if len(self.inputs) != len(self.targets):

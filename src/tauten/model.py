@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from tauten.conformal import half_width
-from tauten.data import Learnt, TargetScale, learnt_from_json
+from tauten.data import Learnt, TargetScale, TextPreprocessor, learnt_from_json
 from tauten.errors import OptionError, RunError
 from tauten.member import Delivered
 from tauten.nets.base import Net, Pass
@@ -162,7 +162,10 @@ class Model:
         if self.build is not None:
             return ModuleNet(self.build, x[:2], check=False)
         structure = [t for t in self.recipe.techniques if t.structural()]
-        return built_in(x.shape[1:], len(self.classes) or len(self.targets), self.recipe.setting, structure)
+        layout = self.preprocessor.layout if isinstance(self.preprocessor, TextPreprocessor) else None
+        return built_in(
+            x.shape[1:], len(self.classes) or len(self.targets), self.recipe.setting, structure, layout=layout
+        )
 
 
 def _recipe(stored: dict[str, Any]) -> Recipe:

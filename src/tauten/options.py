@@ -22,7 +22,7 @@ PRECISIONS = ("auto", "fp32", "bf16")
 """Of matrix products in training; auto is bf16 where the processor has it, which keeps the ranking of recipes."""
 MAIN = 0.5
 """The main search's share of a budget where outer searches follow."""
-READING = ("task", "categorical", "drop", "groups", "time", "weight", "holdout_file")
+READING = ("task", "categorical", "drop", "text", "groups", "time", "weight", "holdout_file")
 """Options that say how the data is to be read."""
 BUDGET = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h)?")
 
@@ -32,7 +32,8 @@ class Options:
     """Options of a search. `setting` holds what the person has fixed; the rest of the setting is tuned or filled in.
 
     `budget` in seconds or `trials` (recipes in the race) bound it; trials make it reproducible to the bit.
-    `task` overrides the guess; `categorical` and `drop` name columns: to be read as labels, to be left out. `groups`
+    `task` overrides the guess; `categorical`, `drop` and `text` name columns: to be read as labels, to be left out, to
+    be read as words. `groups`
     names the column of what must stay on one side of every split, `time` that of what comes later, `weight` that of
     what each row counts, `holdout_file` a file that is the holdout. `class_weight` "balanced" trains every arm as if
     all classes were equally frequent. `nested` is the number of outer folds that are searched after the main search.
@@ -54,6 +55,7 @@ class Options:
     task: str | None = None
     categorical: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
+    text: tuple[str, ...] = ()
     groups: str | None = None
     time: str | None = None
     holdout_file: str | None = None
@@ -148,7 +150,7 @@ class Options:
             load_technique(reference)
         grid = {k: tuple(v) for k, v in stored["grid"].items()}
         chosen = None if stored["techniques"] is None else tuple(stored["techniques"])
-        columns = {name: tuple(stored.get(name, ())) for name in ("categorical", "drop")}
+        columns = {name: tuple(stored.get(name, ())) for name in ("categorical", "drop", "text")}
         return cls(**{**stored, **columns, "grid": grid, "techniques": chosen, "augment": augment})
 
 

@@ -26,6 +26,7 @@ from tauten.nets.built_in import built_in, convolves
 from tauten.nets.convnet import ConvNet
 from tauten.nets.mlp import MLP
 from tauten.nets.module import ModuleNet
+from tauten.nets.textnet import Kim
 from tauten.partners import check_fit, data_of
 from tauten.recipe import Recipe
 from tauten.setting import Setting
@@ -64,7 +65,7 @@ class Builder:
         native: bool = True,
         precision: str = "fp32",
     ) -> None:
-        self._native = native and module is None and source.loss is None
+        self._native = native and module is None and source.loss is None and source.layout is None
         able_bf16 = self._native and bf16()
         if precision == "bf16" and not able_bf16:
             raise OptionError(
@@ -74,7 +75,7 @@ class Builder:
         self.precision = ("bf16" if able_bf16 else "fp32") if precision == "auto" else precision
         self._source, self._outputs = source, source.targets.shape[1]
         self._sizes: dict[Group, int] = {}
-        self.data = data_of(source.inputs.shape[1:])
+        self.data = "text" if source.layout else data_of(source.inputs.shape[1:])
         self.module = ModuleNet(module, source.inputs[:2]) if module else None
         if self.module and self.module.outputs != self._outputs:
             raise OptionError(
@@ -95,7 +96,7 @@ class Builder:
             return self.module.fresh()
         structure = [t for t in recipe.techniques if t.structural()]
         inputs = self._source.seen(recipe.setting).shape[1:]
-        return built_in(inputs, self._outputs, recipe.setting, structure, self.precision)
+        return built_in(inputs, self._outputs, recipe.setting, structure, self.precision, self._source.layout)
 
     def size(self, recipe: Recipe) -> int:
         """Weights of its network, padding included: what a gradient evaluation costs goes by them."""
@@ -119,13 +120,13 @@ class Builder:
     def block(self, net: Net, members: int, threads: int) -> int:
         """Slots of a block for so many members of one network: an even share for each thread, within limits."""
         low, high = (max(1, min(BLOCK_SLOTS, weights // size_of(net))) for weights in BLOCK_WEIGHTS)
-        low = 1 if isinstance(net, ConvNet) else low
+        low = 1 if isinstance(net, ConvNet | Kim) else low
         return min(max(-(-members // threads), low), high)
 
     def lift(self, net: Net, batch: int) -> Lift:
         """How the training step is carried over members, by what the network can do and by the size of a step."""
         # A convolution fills a core, and a grouped one is slower and rounds otherwise among other members.
-        if isinstance(net, ConvNet):
+        if isinstance(net, ConvNet | Kim):
             return Single()
         if self.module is None and self._source.loss is None:
             return Stacked()

@@ -35,7 +35,9 @@ class Setting(_Frozen):
     epochs: int = hyperparameter(low=1, high=100_000, default=50, integer=True, doc="full length")
     batch_size: int = hyperparameter(low=1, high=1_000_000, default=128, integer=True, doc="rows a step")
     net: str = choice(
-        default="auto", options=("auto", "mlp", "convnet"), doc="built-in network; auto: convnet for images, else mlp"
+        default="auto",
+        options=("auto", "mlp", "convnet", "bag", "bigrams", "kim"),
+        doc="built-in network; auto: convnet for images, bag for text, else mlp",
     )
     width: int = hyperparameter(
         low=1, high=65_536, default=128, integer=True, doc="hidden units of a layer; channels of a convnet's last stage"

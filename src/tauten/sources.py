@@ -7,7 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from tauten.data import Table, from_arrays, given, has_axes, holds_images, images, load, of_arrays
+from tauten.data import (
+    Table,
+    from_arrays,
+    given,
+    has_axes,
+    holds_images,
+    holds_texts,
+    images,
+    load,
+    of_arrays,
+    texts_in,
+)
 from tauten.data.columns import counted
 from tauten.errors import OptionError
 from tauten.options import Options
@@ -26,7 +37,7 @@ def table_of(
     `holdout` is the person's own, beside arrays: a tuple (X, y) or a Dataset. OptionError for options that don't go
     with what X is, DataError for data that can't be used.
     """
-    named = ("task", "categorical", "drop", "groups", "time")
+    named = ("task", "categorical", "drop", "text", "groups", "time")
     columns = {name: getattr(options, name) for name in named}
     if isinstance(X, str | Path) and y is not None:
         raise OptionError(f"y was given beside {str(X)!r}, which holds its own target; leave y out, or pass arrays.")
@@ -37,6 +48,8 @@ def table_of(
     if isinstance(X, str | Path) or (y is None and target is not None and hasattr(X, "columns")):
         if holdout is not None:
             raise OptionError("holdout holds data and X is no array; name a file by holdout_file, or give a share.")
+        if isinstance(X, str | Path) and holds_texts(X):
+            return _written(X, target, options)
         if isinstance(X, str | Path) and holds_images(X):
             return _images(X, target, options)
         return load(X, target, **columns, weight=options.weight, holdout_file=options.holdout_file)
@@ -77,6 +90,16 @@ def _images(source: str | Path, target: str | Sequence[str] | None, options: Opt
     return images(source, options.task, target, options.holdout_file)
 
 
+def _written(source: str | Path, target: str | Sequence[str] | None, options: Options) -> Table:
+    _no_columns(options, f"{str(source)!r} holds texts")
+    for name, asked in (("target", target), ("weight", options.weight), ("holdout_file", options.holdout_file)):
+        if asked is not None:
+            raise OptionError(f"{name} is {asked!r} and {str(source)!r} holds texts, without columns; leave it out.")
+    columns = texts_in(source)
+    table = load(columns, columns.columns[1], options.task, text=columns.columns[0])
+    return dataclasses.replace(table, name=str(source))
+
+
 def _held(holdout: Any, sample_weight: Any) -> tuple[Any, Any]:
     X, y, *_ = given(holdout)
     if y is None:
@@ -89,6 +112,6 @@ def _held(holdout: Any, sample_weight: Any) -> tuple[Any, Any]:
 
 
 def _no_columns(options: Options, what: str) -> None:
-    for name in ("categorical", "drop", "groups", "time"):
+    for name in ("categorical", "drop", "text", "groups", "time"):
         if asked := getattr(options, name):
             raise OptionError(f"{name} is {asked!r} and {what}, without columns; leave {name} out.")

@@ -37,7 +37,7 @@ from tauten.hooks import Here, Stop
 from tauten.tensors import Tree
 
 TASKS = ("classification", "multilabel", "regression")
-DATA = ("tables", "images")
+DATA = ("tables", "images", "text")
 Kernel = Mapping[str, float | str | tuple[float, ...]]
 """Fields of the native engine's plan; see `Technique.kernel`."""
 _REGISTRY: dict[str, type["Technique"]] = {}

@@ -41,6 +41,7 @@ class Data:
     task: Annotated[str | None, typer.Option(help="classification, multilabel or regression; else guessed.")] = None
     categorical: Annotated[str | None, typer.Option(help="Columns a,b to read as labels, such as codes.")] = None
     drop: Annotated[str | None, typer.Option(help="Columns a,b to leave out.")] = None
+    text: Annotated[str | None, typer.Option(help="Columns a,b of text, read as words.")] = None
     groups: Annotated[str | None, typer.Option(help="Column of what must not be split, such as the patient.")] = None
     time: Annotated[str | None, typer.Option(help="Column of time: the latest rows are held out.")] = None
     weight: Annotated[str | None, typer.Option(help="Column of what each row counts.")] = None
@@ -86,7 +87,9 @@ class Fixed:
     batch_size: Annotated[int | None, typer.Option(help="Rows a step.")] = None
     optimizer: Annotated[str | None, typer.Option(help="adamw, adam or sgd.")] = None
     width: Annotated[int | None, typer.Option(help="Hidden units of a layer of the built-in network.")] = None
-    net: Annotated[str | None, typer.Option(help="Built-in network: auto, mlp, or convnet for images.")] = None
+    net: Annotated[
+        str | None, typer.Option(help="Built-in network: auto, mlp; convnet for images; bag, bigrams or kim for text.")
+    ] = None
     depth: Annotated[int | None, typer.Option(help="Hidden layers of the built-in network.")] = None
     numeric: Annotated[
         str | None, typer.Option(help="Numbers enter scaled (plain) or over quantile bins (piecewise); else tuned.")

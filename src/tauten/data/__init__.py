@@ -3,20 +3,21 @@
 from tauten.data.arrays import (
     ArrayPreprocessor,
     Arrays,
-    Learnt,
     check_network,
     has_axes,
-    learnt_from_json,
     of_arrays,
 )
 from tauten.data.datasets import given
 from tauten.data.frames import as_frame
 from tauten.data.images import holds_images, images, images_alone
 from tauten.data.layout import Layout
+from tauten.data.learnt import Learnt, learnt_from_json
 from tauten.data.preprocess import Preprocessor
 from tauten.data.read import read
 from tauten.data.scale import TargetScale
-from tauten.data.tables import Table, from_arrays, load
+from tauten.data.table import Table
+from tauten.data.tables import from_arrays, load
+from tauten.data.texts import TextPreprocessor, TextTable, holds_texts, texts_in
 
 __all__ = [
     "ArrayPreprocessor",
@@ -26,16 +27,20 @@ __all__ = [
     "Preprocessor",
     "Table",
     "TargetScale",
+    "TextPreprocessor",
+    "TextTable",
     "as_frame",
     "check_network",
     "from_arrays",
     "given",
     "has_axes",
     "holds_images",
+    "holds_texts",
     "images",
     "images_alone",
     "learnt_from_json",
     "load",
     "of_arrays",
     "read",
+    "texts_in",
 ]

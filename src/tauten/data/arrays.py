@@ -10,9 +10,9 @@ import pandas as pd
 
 from tauten.data.columns import mix
 from tauten.data.layout import Layout
-from tauten.data.preprocess import Preprocessor
 from tauten.data.sides import HELD, joined_targets
-from tauten.data.tables import MIN_ROWS, Table, sided
+from tauten.data.table import Table
+from tauten.data.tables import MIN_ROWS, sided
 from tauten.data.targets import beside, encode, weights
 from tauten.errors import DataError, OptionError
 
@@ -93,6 +93,10 @@ class Arrays(Table):
         """As of every table."""
         return int(np.prod(self.values.shape[1:]))
 
+    def width(self, layout: Layout) -> int:
+        """As of every table."""
+        return self.columns
+
     def learnt(self, rows: npt.NDArray[np.int64], layout: Layout) -> Any:
         """As of every table."""
         return ArrayPreprocessor.fit(self.values[rows])
@@ -114,15 +118,6 @@ class Arrays(Table):
         table = super().take(rows)
         assert isinstance(table, Arrays)
         return replace(table, values=self.values[np.asarray(rows)])
-
-
-Learnt = Preprocessor | ArrayPreprocessor
-"""What turns rows into inputs of a network."""
-
-
-def learnt_from_json(stored: dict[str, Any]) -> Learnt:
-    """What either kind of preprocessor wrote."""
-    return ArrayPreprocessor.from_json(stored) if "shape" in stored else Preprocessor.from_json(stored)
 
 
 def of_arrays(

@@ -83,7 +83,7 @@ def _prose(name: str, column: "pd.Series[Any]") -> str | None:
         return "of dates whose day and month can't be told apart (to keep one, write 2024-12-31)"
     distinct, words = text.nunique(), text.str.count(r"\S+").mean()
     if distinct > len(text) / 2 and words >= 3:
-        return "of free text (text in a table is not supported yet)"
+        return "of free text (to read it, name it as text)"
     if distinct > max(COUNTER_ROWS, len(text) / 2) or (distinct == len(column) and _ID.search(name)):
         return "of names or identifiers, another in nearly every row (to keep one, name it as categorical)"
     return None

@@ -1,9 +1,10 @@
-"""Files as frames: CSV, TSV, ARFF, Parquet and Feather, text also gzipped or compressed by Zstandard."""
+"""Files as frames: CSV, TSV, JSON Lines, ARFF, Parquet and Feather, text also gzipped or compressed by Zstandard."""
 
 import csv
 import difflib
 import gzip
 import io
+import json
 import zlib
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +18,8 @@ from tauten.errors import DataError
 
 SEPARATED = {".csv": ",", ".tsv": "\t"}
 PACKED = (".gz", ".zst")
-FORMATS = "a file that ends in .csv, .tsv or .arff (also with .gz or .zst after it), .parquet or .feather"
+LINES = (".jsonl", ".ndjson")
+FORMATS = "a file that ends in .csv, .tsv, .jsonl or .arff (also with .gz or .zst after it), .parquet or .feather"
 
 
 def read(source: str | Path) -> pd.DataFrame:
@@ -35,6 +37,8 @@ def read(source: str | Path) -> pd.DataFrame:
         frame = _read_arrow(path)
     elif ending in SEPARATED:
         frame = _read_separated(path, SEPARATED[ending])
+    elif ending in LINES:
+        frame = _read_lines(path)
     elif ending == ".arff":
         frame = read_arff(_text(path), str(path))
     else:
@@ -116,6 +120,24 @@ def _read_separated(path: Path, mark: str) -> pd.DataFrame:
         )
     except pd.errors.ParserError as error:
         raise DataError(f"{path} is not a regular table ({str(error).strip()}): mend that line") from error
+
+
+def _read_lines(path: Path) -> pd.DataFrame:
+    """JSON Lines: one object a line; a key that a line lacks is missing there."""
+    records = []
+    for number, line in enumerate(_text(path).split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise DataError(f"{path} is no JSON in line {number} ({error.msg}): mend that line") from error
+        if not isinstance(record, dict):
+            raise DataError(f"{path} has a {type(record).__name__} in line {number}: expected an object, {{…}}, a line")
+        records.append(record)
+    if not records:
+        raise DataError(f"{path} is empty: expected an object with named values in each line")
+    return pd.DataFrame.from_records(records)
 
 
 def _header(path: Path, text: str, mark: str) -> list[str]:

@@ -1,10 +1,7 @@
-"""A table: features, targets, and what the targets ask for; from a file, a bundled data set, a frame or arrays."""
+"""Tables from a file, a bundled data set, a frame or arrays."""
 
-import hashlib
-import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,15 +9,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from tauten.bundles import alike
-from tauten.data.columns import column_bytes, counted, listed, mix, value_hashes
+from tauten.data.columns import counted, listed
 from tauten.data.features import usable, without_copies
 from tauten.data.frames import as_frame
-from tauten.data.layout import Layout
-from tauten.data.preprocess import Preprocessor
 from tauten.data.read import FORMATS, read, suggestion
 from tauten.data.sides import HELD, crossings, group_codes, joined, joined_targets, times
+from tauten.data.table import Table
 from tauten.data.targets import Task, beside, encode, weights
+from tauten.data.texts import with_texts
 from tauten.errors import DataError
 
 T = TypeVar("T", bound="Table")
@@ -33,90 +29,6 @@ BUNDLED: dict[str, Task] = {
 MIN_ROWS = 10
 
 
-@dataclass(frozen=True, eq=False)
-class Table:
-    """Features, targets and task. Columns are float64 numbers, objects (`str`, None where missing) or datetime64 dates.
-
-    `y` holds class codes (n,) int64 in classification, 0 and 1 (n, K) float64 in multilabel, and numbers float64 in
-    regression: (n,), or (n, K) for several targets. `classes` is empty but in classification. `weights` (n,) float64
-    says how much each row counts, None where all count alike. `groups` (n,) numbers what must stay together, `time`
-    (n,) says what comes later, `held` (n,) which rows are the person's own holdout; None where nothing is said.
-    """
-
-    name: str
-    frame: pd.DataFrame
-    y: npt.NDArray[Any]
-    task: Task
-    classes: tuple[str, ...]
-    targets: tuple[str, ...]
-    warnings: tuple[str, ...]
-    weights: npt.NDArray[np.float64] | None = None
-    groups: npt.NDArray[np.int64] | None = None
-    time: npt.NDArray[np.float64] | None = None
-    held: npt.NDArray[np.bool_] | None = None
-
-    @property
-    def target(self) -> str:
-        """The names of the targets, joined by commas."""
-        return ",".join(self.targets)
-
-    def by_target(self) -> dict[str, npt.NDArray[Any]]:
-        """Each target's values (n,) by its name."""
-        return dict(zip(self.targets, self.y.reshape(len(self.y), -1).T, strict=True))
-
-    def content_hash(self) -> str:
-        """SHA-256 (hex) of all that the table holds, in its order; the same in every process."""
-        names = [str(name) for name in self.frame.columns]
-        digest = hashlib.sha256(json.dumps([self.task, self.target, self.classes, names]).encode())
-        columns = [self.frame[name] for name in self.frame]
-        columns += [pd.Series(y) for y in self.by_target().values()]
-        columns += [pd.Series(own) for own in self._beside().values()]
-        for part in map(column_bytes, columns):
-            digest.update(len(part).to_bytes(8, "little") + part)
-        return digest.hexdigest()
-
-    def row_hashes(self) -> npt.NDArray[np.uint64]:
-        """A hash (n,) of each row's features and targets, whatever the order of rows and of columns."""
-        total = np.zeros(len(self.y), dtype=np.uint64)
-        for i, y in enumerate(self.by_target().values()):
-            values = np.array(self.classes, dtype=object)[y] if self.classes else y
-            total = total + mix(value_hashes(pd.Series(values, name=f"target {i}" if i else "target")))
-        for name in self.frame:
-            total = total + value_hashes(self.frame[name])
-        return mix(total)
-
-    @property
-    def features(self) -> Any:
-        """Its features as a preprocessor reads them, row by row."""
-        return self.frame
-
-    @property
-    def columns(self) -> int:
-        """How many numbers or labels a row has."""
-        return int(self.frame.shape[1])
-
-    def learnt(self, rows: npt.NDArray[np.int64], layout: Layout) -> Any:
-        """The preprocessor that these rows teach."""
-        return Preprocessor.fit(self.frame.iloc[rows], layout)
-
-    def take(self, rows: npt.ArrayLike) -> "Table":
-        """The table of these rows, in this order; it keeps all classes, also those that no row is left of."""
-        chosen = np.asarray(rows)
-        frame = self.frame.iloc[chosen].reset_index(drop=True)
-        beside = {name: own[chosen] for name, own in self._beside().items()}
-        return replace(self, frame=frame, y=self.y[chosen], **beside)
-
-    @cached_property
-    def together(self) -> npt.NDArray[np.int64]:
-        """What stays on one side of a split (n,): groups, or else rows of equal content."""
-        return alike(self.row_hashes(), self.y if self.classes else None) if self.groups is None else self.groups
-
-    def _beside(self) -> dict[str, npt.NDArray[Any]]:
-        """What is said of rows beside features and targets."""
-        said = {"weights": self.weights, "groups": self.groups, "time": self.time, "held": self.held}
-        return {name: own for name, own in said.items() if own is not None}
-
-
 Names = str | Sequence[str]
 
 
@@ -127,6 +39,7 @@ def load(
     *,
     categorical: Names = (),
     drop: Names = (),
+    text: Names = (),
     weight: str | None = None,
     groups: str | None = None,
     time: str | None = None,
@@ -136,7 +49,8 @@ def load(
 
     `target` is the column to predict, or several (also as "a,b"): by default the one named "target", else the last one.
     `task` overrides the guess that `from_arrays` describes. `categorical` names columns whose values are labels,
-    whatever they look like, `drop` columns to leave out, `weight` the column that says how much each row counts,
+    whatever they look like, `drop` columns to leave out, `text` those read as words, `weight` the column that says how
+    much each row counts,
     `groups` the one whose equal values belong together, `time` the one that says what comes later: none is a feature.
     `holdout_file` has more rows with the same columns, the person's own holdout.
     Raises DataError for a file or a column that can't be used, OptionError for an unknown task.
@@ -151,19 +65,21 @@ def load(
     frame, held = _source(source, name, warnings), None
     if holdout_file is not None:
         frame, held = joined(frame, read(holdout_file), f"holdout file {str(holdout_file)!r}")
+    written = _known(text, frame, name)
     if target is None:
-        target = "target" if "target" in frame else str(frame.columns[-1])
+        others = [str(column) for column in frame if column not in written] or [""]
+        target = "target" if "target" in frame else others[-1]
         warnings.append(f"no target column was named: took {target!r}")
     targets = _known(target, frame, name)
     left_out = {*_known(drop, frame, name), *_known([c for c in (weight, groups, time) if c is not None], frame, name)}
-    both = left_out & set(targets)
+    both = (left_out | set(written)) & set(targets)
     if both or not targets:
         found = f"{listed(sorted(both))} is a target and left out as well" if both else "no target is named"
         raise DataError(f"{name}: {found}: expected a column of its own to predict")
     features = frame.drop(columns=[*targets, *left_out])
     declared = frozenset(_known(categorical, frame, name))
     counts = None if weight is None else frame[weight]
-    table = _table(name, features, frame[list(targets)], task, declared, counts, warnings)
+    table = _table(name, features, frame[list(targets)], task, declared, counts, warnings, written)
     return _beside_columns(table, frame, groups, time, held)
 
 
@@ -200,6 +116,7 @@ def from_arrays(
     task: str | None = None,
     categorical: Names = (),
     drop: Names = (),
+    text: Names = (),
     sample_weight: Any = None,
     groups: str | None = None,
     time: str | None = None,
@@ -209,9 +126,9 @@ def from_arrays(
 
     Without `task`: labels and numbers with fractions speak for themselves; whole numbers are classes where there are at
     most 20 distinct ones and three rows or more to each on average, else a regression target. Several targets of zeros
-    and ones are labels that exclude nobody, "multilabel", others regression targets. `categorical`, `drop`, `groups`,
-    `time` name columns of X as in `load`, `sample_weight` (n,) says how much each row counts. A Series or DataFrame
-    lends the targets its names. `held` is the person's own holdout, more rows X and y.
+    and ones are labels that exclude nobody, "multilabel", others regression targets. `categorical`, `drop`, `text`,
+    `groups`, `time` name columns of X as in `load`, `sample_weight` (n,) says how much each row counts. A Series or
+    DataFrame lends the targets its names. `held` is the person's own holdout, more rows X and y.
     Raises DataError for data that can't be used, OptionError for an unknown task.
 
     >>> from_arrays(np.eye(12), ["no", "yes"] * 6).classes
@@ -226,7 +143,8 @@ def from_arrays(
         frame, _ = joined(frame, own, HELD)
     declared, left_out = frozenset(_known(categorical, frame, name)), {*_known(drop, frame, name)}
     left_out |= {*_known([c for c in (groups, time) if c is not None], frame, name)}
-    table = _table(name, frame.drop(columns=[*left_out]), targets, task, declared, counts, [])
+    written = _known(text, frame, name)
+    table = _table(name, frame.drop(columns=[*left_out]), targets, task, declared, counts, [], written)
     return _beside_columns(table, frame, groups, time, mask)
 
 
@@ -274,6 +192,7 @@ def _table(
     declared: frozenset[str],
     counts: "pd.Series[Any] | None",
     warnings: list[str],
+    written: Sequence[str],
 ) -> Table:
     if len(frame) < MIN_ROWS:
         raise DataError(f"{name} has {counted(len(frame), 'row')} of data: expected at least {MIN_ROWS}, so add rows")
@@ -282,11 +201,13 @@ def _table(
             f"{name} has no feature columns: expected at least one beside the target {listed(columns.columns)}"
         )
     targets = encode(columns, task, warnings, as_labels=str(columns.columns[0]) in declared)
-    features = usable(frame, declared, warnings)
-    if not features.shape[1]:
+    features = usable(frame.drop(columns=[*written]), declared, warnings)
+    if not features.shape[1] and not written:
         raise DataError(f"{name} has no feature column left ({'; '.join(warnings)}): add a column that varies")
     names = tuple(map(str, columns.columns))
     table = Table(name, features, targets.y, targets.task, targets.classes, names, ())
-    features = without_copies(features, table.by_target(), targets.task != "regression", warnings)
+    if features.shape[1]:
+        features = without_copies(features, table.by_target(), targets.task != "regression", warnings)
     table = replace(table, frame=features, weights=None if counts is None else weights(counts))
-    return replace(table, warnings=tuple(warnings))
+    table = replace(table, warnings=tuple(warnings))
+    return with_texts(table, {column: frame[column] for column in written}) if written else table

@@ -3,6 +3,7 @@
 What differs between stacked, vmapped and one at a time is only the lift (`stacked.py`, `vmapped.py`, `single.py`).
 """
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
@@ -48,7 +49,7 @@ class Resident:
         weighted = any(s.weights is not None for s in sources)
         own = [torch.ones(rows) if s.weights is None else s.weights for s in sources]
         self.weights = torch.cat(own) if weighted else None
-        self._task = sources[0].task
+        self._task, self.layout = sources[0].task, sources[0].layout
         self.train_rows, self._sources = [s.train for s in sources], sources
         self._learned: dict[tuple[type[Technique], int], Tree] = {}
 
@@ -83,7 +84,7 @@ class SlotEngine:
         self._inputs = data.inputs(group.numeric)
         self._slots: list[Member | None] = []
         self._state: State | None = None
-        self._program = Program(net, (), group.task, group.optimizer, group.loss)
+        self._program = Program(net, (), group.task, group.optimizer, group.loss, data.layout)
         self._hyper: Hyper = {}
 
     def admit(self, members: Sequence[Member]) -> None:
@@ -179,7 +180,7 @@ class SlotEngine:
 
     def _use(self, techniques: tuple[Technique, ...]) -> None:
         """Carry exactly these techniques; state that nobody needs is dropped."""
-        self._program = Program(self._net, techniques, self._group.task, self._group.optimizer, self._group.loss)
+        self._program = dataclasses.replace(self._program, techniques=techniques)
         if self._state is not None:
             held = self._state["techniques"]
             tree = stepping.averaged(self._state["w"], self._state["buffers"])

@@ -15,6 +15,8 @@ from tauten.member import RowLosses
 from tauten.nets.base import Net, Pass, Trainable
 from tauten.technique import Here, Technique
 from tauten.tensors import Tree
+from tauten.text.layout import TextLayout
+from tauten.wording import reading
 
 State = dict[str, Any]
 """weights, buffers, optimizer, techniques, step: one tree, every leaf leading with the member axis."""
@@ -27,17 +29,19 @@ Differentiate = Callable[[Objective, Tree], tuple[Tree, Tensor, Any]]
 
 @dataclasses.dataclass(frozen=True)
 class Program:
-    """What the members of a group have in common: network, techniques in use (in order), task, optimizer."""
+    """What the members of a group have in common: network, techniques in use (in order), task, optimizer, and the
+    layout of rows of text."""
 
     net: Net
     techniques: tuple[Technique, ...]
     task: str
     optimizer: str
     loss: RowLosses | None = None
+    layout: TextLayout | None = None
 
     def bind(self, hyper: Hyper) -> tuple[Technique, ...]:
         """The techniques with each member's own values."""
-        return tuple(t.with_values(hyper[t.name]) for t in self.techniques)
+        return tuple(reading(t.with_values(hyper[t.name]), self.layout) for t in self.techniques)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,8 +5,13 @@ from collections.abc import Sequence
 from tauten.errors import RecipeError
 from tauten.nets.convnet import ConvNet
 from tauten.nets.mlp import MLP
+from tauten.nets.textnet import Bag, Bigrams, Kim
 from tauten.setting import Setting
 from tauten.technique import Technique
+from tauten.text.layout import TextLayout
+
+TEXT: dict[str, type[Bag] | type[Kim]] = {"bag": Bag, "bigrams": Bigrams, "kim": Kim}
+"""The networks of text by the setting's word for them."""
 
 
 def convolves(setting: Setting, inputs: Sequence[int]) -> bool:
@@ -26,9 +31,28 @@ def convolves(setting: Setting, inputs: Sequence[int]) -> bool:
 
 
 def built_in(
-    inputs: Sequence[int], outputs: int, setting: Setting, structure: Sequence[Technique], precision: str = "fp32"
-) -> MLP | ConvNet:
-    """The network of a setting, for rows of this shape; `precision` is that of a convnet's convolutions in training."""
+    inputs: Sequence[int],
+    outputs: int,
+    setting: Setting,
+    structure: Sequence[Technique],
+    precision: str = "fp32",
+    layout: TextLayout | None = None,
+) -> MLP | ConvNet | Bag | Kim:
+    """The network of a setting, for rows of this shape, or for text laid out so; RecipeError where it can't read them.
+
+    `precision` is that of a convnet's convolutions in training.
+
+    >>> type(built_in((1, 16), 2, Setting(net="kim"), (), layout=TextLayout(length=16, ids=2000))).__name__
+    'Kim'
+    """
+    if layout is not None:
+        if setting.net not in ("auto", *TEXT):
+            raise RecipeError(
+                f"setting.net is {setting.net!r} and rows are text; take auto or one of {', '.join(TEXT)}."
+            )
+        return TEXT.get(setting.net, Bag)(layout, outputs, setting, structure)
+    if setting.net in TEXT:
+        raise RecipeError(f"setting.net is {setting.net!r} and rows are no text; name columns of text, or take auto.")
     if convolves(setting, inputs):
         return ConvNet(inputs, outputs, setting, structure, precision)
     return MLP(inputs, outputs, setting, structure)

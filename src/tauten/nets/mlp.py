@@ -49,7 +49,7 @@ class MLP:
         self._act = ACTIVATIONS[setting.activation]
         self._skip, self._structure = setting.skip, tuple(structure)
         widths = [self.inputs, *[setting.width] * setting.depth, outputs]
-        names = [*(f"hidden{i}" for i in range(setting.depth)), "out"]
+        names = self.names = [*(f"hidden{i}" for i in range(setting.depth)), "out"]
         self._shapes: dict[str, tuple[int, ...]] = {}
         for name, fan_in, fan_out in zip(names, widths, widths[1:], strict=False):
             self._shapes[f"{name}.weight"] = (fan_in, fan_out)

@@ -12,6 +12,7 @@ class InputNoise(
     name="input_noise",
     paper="Bishop 1995, Neural Computation 7:108-116 (equal to Tikhonov regularization to second order)",
     card="0.05 to 0.5 on standardized columns. Costs one normal draw an input.",
+    data=("tables", "images"),
     after=("mixup",),
 ):
     """Add independent normal noise with standard deviation `sigma` to every input of every row at every step."""

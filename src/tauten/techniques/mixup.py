@@ -13,6 +13,7 @@ class Mixup(
     paper="Zhang et al. 2018, ICLR, arXiv:1710.09412",
     card="alpha 0.1 to 0.4 for images and tables; more blurs the classes. Mixes targets too, so it also smooths "
     "labels: use less label_smoothing beside it. Needs longer training. Costs one gather a batch.",
+    data=("tables", "images"),
     after=("trivial_augment",),
     mixes=True,
 ):

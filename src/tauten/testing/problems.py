@@ -1,5 +1,6 @@
 """What the laws are run on: small problems, engines for them, and what members deliver."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -15,6 +16,7 @@ from tauten.recipe import Recipe
 from tauten.setting import Setting
 from tauten.technique import Technique
 from tauten.tensors import Tree
+from tauten.text.layout import TextLayout
 
 SIZES = ((23, 5, 3, 7, 2), (48, 16, 2, 16, 1), (37, 13, 5, 21, 3))
 """(rows, inputs, outputs, width, depth): odd ones and a round one."""
@@ -32,11 +34,17 @@ def problem(
 ) -> Source:
     """A small random problem; the first four fifths of its rows are trained on. Some rows' weights are 0.
 
-    `inputs` is the shape of a row; of one number, images have three channels, as many rows of pixels and 7 columns.
+    `inputs` is the shape of a row; of one number, images have three channels, as many rows of pixels and 7 columns, and
+    texts as many words at most, with alternatives of each and two numbers beside them.
     """
     g = torch.Generator().manual_seed(seed)
     shape = inputs if isinstance(inputs, tuple) else (3, inputs, 7) if data == "images" else (inputs,)
-    x = torch.randn(rows, *shape, generator=g)
+    layout = (
+        TextLayout(math.prod(shape), ids=40, synonyms=2, typos=1, translations=1, features=2)
+        if data == "text"
+        else None
+    )
+    x = torch.randn(rows, *shape, generator=g) if layout is None else _texts(rows, layout, g)
     if task == "classification":
         y = one_hot(torch.randint(outputs, (rows,), generator=g), outputs)
     elif task == "multilabel":
@@ -44,7 +52,16 @@ def problem(
     else:
         y = torch.randn(rows, outputs, generator=g)
     weights = torch.rand(rows, generator=g).sub(0.2).clamp(min=0) * 3 if weighted else None
-    return Source(x, y, torch.arange(rows * 4 // 5), task, weights)
+    return Source(x, y, torch.arange(rows * 4 // 5), task, weights, layout=layout)
+
+
+def _texts(rows: int, layout: TextLayout, g: torch.Generator) -> torch.Tensor:
+    """Rows of random words, of any length from 1."""
+    x = torch.randint(1, layout.ids, (rows, layout.planes, layout.length), generator=g).to(torch.float32)
+    ends = torch.randint(1, layout.length + 1, (rows, 1, 1), generator=g)
+    x = torch.where(torch.arange(layout.length) < ends, x, 0.0)
+    x[:, -layout.trailing :] = torch.randn(rows, layout.trailing, layout.length, generator=g)
+    return x
 
 
 def small_setting(width: int, depth: int, optimizer: str = "adamw", **values: object) -> Setting:
@@ -53,7 +70,7 @@ def small_setting(width: int, depth: int, optimizer: str = "adamw", **values: ob
     return Setting.from_dict({**base, "learning_rate": 0.01, **values})
 
 
-NATIVE, CONVNET = "native", "convnet"
+NATIVE, CONVNET, BAG, KIM = "native", "convnet", "bag", "kim"
 """The first stands for the native engine where the others are named by their lift."""
 
 
@@ -63,7 +80,7 @@ def engine_for(
     """An engine for the group of a member, on the built-in network."""
     recipe, source = first.recipe, sources[first.source]
     structure = [t for t in recipe.techniques if t.structural()]
-    net = built_in(source.inputs.shape[1:], source.targets.shape[1], recipe.setting, structure)
+    net = built_in(source.inputs.shape[1:], source.targets.shape[1], recipe.setting, structure, layout=source.layout)
     group, data = Group.of(first, source), Resident(sources)
     if isinstance(lift, str):
         assert isinstance(net, MLP), "the native engine trains this one only"
@@ -72,10 +89,10 @@ def engine_for(
 
 
 def engines(technique: Technique, net: str = "mlp") -> list[Lift | str]:
-    """The engines on which every law must hold: stacked, and native where it has code; a convnet's is one at a time."""
-    if net == CONVNET:
+    """The engines on which every law must hold: stacked, and native where it has code; convolutions one at a time."""
+    if net in (CONVNET, KIM):
         return [Single()]
-    return [Stacked(), *([NATIVE] if able(Recipe((technique,))) else [])]
+    return [Stacked(), *([NATIVE] if net == "mlp" and able(Recipe((technique,))) else [])]
 
 
 def trained(
@@ -102,13 +119,18 @@ def distance(a: Tree, b: Tree) -> float:
 
 
 def cases(kind: Kind, odd: bool = False) -> list[tuple[str, str]]:
-    """The data and networks on which the laws must hold; `odd` leaves out the convnet, which takes its time.
+    """The data and networks on which the laws must hold; `odd` leaves out the convolutions, which take their time.
 
-    The MLP meets all data that a technique is for where it changes batches, else the first.
+    The MLP meets all data that a technique is for where it changes batches, else the first; the networks of text all
+    techniques that are for text.
     """
-    own = kind.data if kind.hooks & {"warp", "batch"} else kind.data[:1]
-    images = [("images", CONVNET)] if "images" in kind.data and not odd else []
-    return [(data, "mlp") for data in own] + images
+    flat = [data for data in kind.data if data != "text"]
+    own = flat if kind.hooks & {"warp", "batch"} else flat[:1]
+    further = {"images": [CONVNET], "text": [KIM]} if not odd else {}
+    words = [("text", BAG)] if "text" in kind.data else []
+    return (
+        [(data, "mlp") for data in own] + words + [(data, net) for data in kind.data for net in further.get(data, [])]
+    )
 
 
 def variants(kind: Kind) -> list[Technique]:

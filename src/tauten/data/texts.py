@@ -1,0 +1,237 @@
+"""Tables with columns of text: their rows as planes of word ids, beside numbers and categories."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from tauten.data.columns import counted, labels, listed, mix
+from tauten.data.frames import as_frame
+from tauten.data.layout import Layout
+from tauten.data.preprocess import Preprocessor
+from tauten.data.table import Table
+from tauten.errors import DataError
+from tauten.text.coded import Codes, Texts, bucket, coded
+from tauten.text.layout import TextLayout
+
+VOCABULARY = 30_000
+"""The most words that have an id of their own."""
+BUCKETS = 1024
+"""Ids that all other words share, by their hash: 1 … 1,024. 0 is padding, and the vocabulary's ids come after."""
+SHARE, STEP = 0.98, 8
+"""A network's length holds this share of the texts, rounded up to a multiple."""
+Floats32 = npt.NDArray[np.float32]
+
+
+class Written(NamedTuple):
+    """Features of a table with text: its texts, and its other columns."""
+
+    texts: Texts
+    frame: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class TextPreprocessor:
+    """What one fold's training rows taught: the words that have an id, and what there is to know of other columns.
+
+    `columns` names those of text, `words` are by frequency; the i-th has the id 1 + 1,024 + i.
+    """
+
+    columns: tuple[str, ...]
+    layout: TextLayout
+    words: tuple[str, ...]
+    others: Preprocessor
+
+    @classmethod
+    def fit(cls, columns: Sequence[str], written: Written, layout: TextLayout, others: Layout) -> "TextPreprocessor":
+        """Learn from the training rows alone, and what their words may be replaced by."""
+        counts = written.texts.counts()
+        order = np.lexsort((np.arange(len(counts)), -counts))[: layout.ids - 1 - BUCKETS]
+        words = tuple(written.texts.words[i] for i in order[counts[order] > 0])
+        return cls(tuple(columns), layout, words, Preprocessor.fit(written.frame, others))
+
+    def transform(self, X: Any) -> Floats32:
+        """Planes (n, P, L) float32 as the layout says; of a DataFrame without planes of alternatives.
+
+        Raises DataError where a column of training is missing.
+        """
+        written = X if isinstance(X, Written) else self._read(as_frame(X))
+        ids = self._ids(written.texts.words)
+        planes = [_plane(ids, written.texts.codes, self.layout.length)[:, None]]
+        if isinstance(X, Written):
+            planes += _alternatives(ids, written.texts, self.layout)
+        rows = len(written.frame)
+        numbers = np.zeros((rows, self.layout.trailing, self.layout.length), np.float32)
+        if self.layout.features:
+            flat = numbers.reshape(rows, -1)
+            flat[:, : self.layout.features] = self.others.transform(written.frame)
+        return np.concatenate([*planes, numbers], axis=1, dtype=np.float32)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON."""
+        own = {"text": list(self.columns), "layout": asdict(self.layout), "vocabulary": list(self.words)}
+        return {**own, "others": self.others.to_json()}
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> "TextPreprocessor":
+        """What `to_json` wrote; raises DataError for anything else."""
+        try:
+            layout, others = TextLayout(**stored["layout"]), Preprocessor.from_json(stored["others"])
+            return cls(tuple(stored["text"]), layout, tuple(stored["vocabulary"]), others)
+        except (KeyError, TypeError) as error:
+            raise DataError(
+                f"the stored preprocessing can't be read ({error!r}): expected what TextPreprocessor.to_json wrote, "
+                "so fit anew"
+            ) from error
+
+    def _ids(self, words: Sequence[str]) -> Floats32:
+        """The id of each word, and 0 for the last place, which −1 means."""
+        own = {word: 1 + BUCKETS + i for i, word in enumerate(self.words)}
+        found = [own.get(word) or 1 + bucket(word, BUCKETS) for word in words]
+        return np.array([*found, 0], dtype=np.float32)
+
+    def _read(self, frame: pd.DataFrame) -> Written:
+        absent = [name for name in self.columns if name not in frame]
+        if absent:
+            raise DataError(
+                f"the data lacks {listed(absent)}, of the columns of text that training saw: add them, empty where "
+                "unknown"
+            )
+        return Written(coded(columns_of(frame, self.columns)), frame)
+
+
+@dataclass(frozen=True, eq=False)
+class TextTable(Table):
+    """A table with columns of text beside those of its frame, which may have none: `texts` row by row.
+
+    `text` names the columns of text, whose texts are joined.
+    """
+
+    text: tuple[str, ...] = ()
+    texts: Texts = field(default_factory=lambda: coded([]))
+
+    @property
+    def features(self) -> Written:
+        """As of every table."""
+        return Written(self.texts, self.frame)
+
+    @property
+    def columns(self) -> int:
+        """As of every table; a text counts as one."""
+        return int(self.frame.shape[1]) + len(self.text)
+
+    def width(self, layout: Layout) -> int:
+        """As of every table."""
+        own = self.text_layout(layout)
+        return own.planes * own.length
+
+    def text_layout(self, layout: Layout) -> TextLayout:
+        """As of every table."""
+        return replace(self._planes, features=layout.width)
+
+    @cached_property
+    def _planes(self) -> TextLayout:
+        texts = self.texts
+        length = -(-max(int(np.quantile(texts.lengths, SHARE, method="higher")), 1) // STEP) * STEP
+        return TextLayout(
+            length=length,
+            ids=1 + BUCKETS + min(int((texts.counts() > 0).sum()), VOCABULARY),
+            synonyms=0 if texts.synonyms is None else texts.synonyms.shape[1],
+            typos=0 if texts.typos is None else texts.typos.shape[1],
+            translations=0 if texts.translations is None else texts.translations.shape[1],
+        )
+
+    def learnt(self, rows: npt.NDArray[np.int64], layout: Layout) -> TextPreprocessor:
+        """As of every table."""
+        own = Written(self.texts.take(rows), self.frame.iloc[rows])
+        return TextPreprocessor.fit(self.text, own, self.text_layout(layout), layout)
+
+    def content_hash(self) -> str:
+        """As of every table."""
+        digest = hashlib.sha256(f"{super().content_hash()} {self.text}".encode())
+        digest.update(self.texts.hashes().astype("<u8").tobytes())
+        return digest.hexdigest()
+
+    def row_hashes(self) -> npt.NDArray[np.uint64]:
+        """As of every table; texts are alike where their tokens are."""
+        return mix(super().row_hashes() + mix(self.texts.hashes()))
+
+    def take(self, rows: npt.ArrayLike) -> "TextTable":
+        """As of every table."""
+        table = super().take(rows)
+        assert isinstance(table, TextTable)
+        return replace(table, texts=self.texts.take(rows))
+
+
+def with_texts(table: Table, columns: Mapping[str, "pd.Series[Any]"]) -> TextTable:
+    """The table with columns of text beside its own; DataError where no row of them holds a word.
+
+    What is missing is an empty text. Empty texts, and texts that are cut, are told in its warnings.
+    """
+    frame = pd.DataFrame(dict(columns))
+    texts = coded(columns_of(frame, list(columns)))
+    own = {name: getattr(table, name) for name in table.__dataclass_fields__}
+    found = TextTable(**own, text=tuple(columns), texts=texts)
+    full = texts.lengths - (len(columns) - 1)
+    if not (full > 0).any():
+        raise DataError(f"{table.name}: no row of {listed(list(columns))} holds a word: expected text in most rows")
+    said, length = list[str](), found.text_layout(Layout(())).length
+    if empty := int((full <= 0).sum()):
+        said.append(f"{empty:,} of {counted(len(texts), 'row')} have an empty text")
+    if cut := int((texts.cut | (texts.lengths > length)).sum()):
+        said.append(f"{cut:,} of {counted(len(texts), 'row')} have a text of more than {length} words: cut there")
+    return replace(found, warnings=(*table.warnings, *said))
+
+
+def holds_texts(source: str | Path) -> bool:
+    """Whether a path is a folder that `texts_in` reads: whose folders hold .txt files."""
+    path = Path(source)
+    return path.is_dir() and any(next(folder.glob("*.txt"), None) for folder in path.iterdir() if folder.is_dir())
+
+
+def texts_in(source: str | Path) -> pd.DataFrame:
+    """The columns `text` and `class` of a folder that holds a folder of .txt files for each class, in UTF-8.
+
+    Raises DataError for a file that is no UTF-8 text.
+    """
+    files = [(file, folder.name) for folder in sorted(Path(source).iterdir()) for file in sorted(folder.glob("*.txt"))]
+    texts = []
+    for file, _ in files:
+        try:
+            texts.append(file.read_text(encoding="utf-8-sig"))
+        except UnicodeDecodeError as error:
+            raise DataError(f"{file} is not UTF-8 text (byte {error.start + 1}): save it in UTF-8") from error
+        except OSError as error:
+            raise DataError(f"{file} can't be read ({error.strerror}): expected a readable file") from error
+    return pd.DataFrame({"text": texts, "class": [name for _, name in files]})
+
+
+def columns_of(frame: pd.DataFrame, names: Sequence[str]) -> list[list[str]]:
+    """Columns of text as lists of `str`, empty where missing."""
+    return [[text or "" for text in labels(frame[name])] for name in names]
+
+
+def _plane(ids: Floats32, codes: Codes, length: int) -> Floats32:
+    """Codes (…, longest) as ids (…, L), cut or filled up with 0."""
+    out = np.zeros((*codes.shape[:-1], length), np.float32)
+    size = min(length, codes.shape[-1])
+    out[..., :size] = ids[codes[..., :size]]
+    return out
+
+
+def _alternatives(ids: Floats32, texts: Texts, layout: TextLayout) -> list[Floats32]:
+    planes = []
+    for table in (texts.synonyms, texts.typos):
+        if table is not None:
+            # Of no word, −1, there are none.
+            each = np.concatenate([table, np.full((1, table.shape[1]), -1, table.dtype)])
+            planes += [_plane(ids, own[texts.codes], layout.length)[:, None] for own in each.T]
+    if texts.translations is not None:
+        planes.append(_plane(ids, texts.translations, layout.length))
+    return planes

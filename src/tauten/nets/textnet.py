@@ -1,0 +1,227 @@
+"""The built-in networks of text, native to populations: averaged word vectors, and convolutions over words."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch._C._functorch import is_functorch_wrapped_tensor
+
+from tauten.nets.base import Pass
+from tauten.nets.layers import stacked, structural_parts, uniform_start
+from tauten.nets.mlp import ACTIVATIONS, MLP
+from tauten.setting import Setting
+from tauten.technique import Technique
+from tauten.tensors import Tree, product
+from tauten.text.layout import TextLayout
+
+WIDE = 32
+"""Numbers of a word's vector."""
+PAIRS = 2**15
+"""Vectors that all pairs of neighbouring words share, by their hash."""
+WINDOWS = (3, 4, 5)
+TABLE = "embedding.weight"
+
+
+class _TextNet:
+    """What both have in common: a table of word vectors (ids, 32) below an MLP, whose hidden places come last.
+
+    Vectors start uniform within ±1/32, as in fastText. A table's units are its words, as in `torch.nn.Embedding`.
+    """
+
+    def __init__(self, rows: int, layout: TextLayout, head: MLP) -> None:
+        self.layout, self.head, self.outputs = layout, head, head.outputs
+        self._shapes: dict[str, tuple[int, ...]] = {TABLE: (rows, WIDE)}
+        self._fans = {TABLE: WIDE**2}
+        self._layers: list[tuple[str, int]] = []
+        self._structure: tuple[Technique, ...] = ()
+        self.kernels = {TABLE: 0} | head.kernels
+
+    def init(self, seeds: Sequence[int]) -> tuple[Tree, Tree]:
+        """Fresh weights and buffers, stacked (M, …)."""
+        w, buffers = self.head.init(seeds)
+        own, further = structural_parts(self._structure, self._layers)
+        fresh = uniform_start(self._shapes, self._fans, seeds) | stacked(own, len(seeds))
+        return fresh | w, stacked(further, len(seeds)) | buffers
+
+    def mask(self, w: Tree) -> Tree:
+        """The head's padding set to zero again."""
+        own = self._own(w)
+        return own | self.head.mask({k: v for k, v in w.items() if k not in own})
+
+    def unpadded(self, w: Tree) -> Tree:
+        """One member's tensors at their logical shapes."""
+        own = {k: v.clone() for k, v in self._own(w).items()}
+        return own | self.head.unpadded({k: v for k, v in w.items() if k not in own})
+
+    def padded(self, w: Tree) -> Tree:
+        """The inverse of `unpadded`."""
+        own = self._own(w)
+        return own | self.head.padded({k: v for k, v in w.items() if k not in own})
+
+    def _own(self, w: Tree) -> Tree:
+        return {k: v for k, v in w.items() if k.split(".")[0] not in self.head.names}
+
+    def _words(self, x: Tensor) -> Tensor:
+        return x[..., 0, :].to(torch.int64)
+
+    def _headed(self, w: Tree, buffers: Tree, h: Tensor, x: Tensor, at: Pass) -> tuple[Tensor, Tree]:
+        """Outputs of the head for sentence vectors h and the numbers of the other columns."""
+        if self.layout.features:
+            numbers = x[..., -self.layout.trailing :, :].flatten(-2)[..., : self.layout.features]
+            h = torch.cat((h, numbers), -1)
+        return self.head.forward(w, buffers, h, at)
+
+
+class Bag(_TextNet):
+    """The mean of the vectors of a text's words, then an MLP: a deep averaging network.
+
+    Source: Iyyer et al. 2015, ACL, aclanthology.org/P15-1162. The MLP has `depth` hidden layers of `width` units and
+    reads the other columns beside the mean.
+
+    Shapes: x (M?, B, P, L) as `TextLayout` says gives (M?, B, outputs).
+    """
+
+    stackable = True
+    pairs = 0
+
+    def __init__(self, layout: TextLayout, outputs: int, setting: Setting, structure: Sequence[Technique] = ()) -> None:
+        super().__init__(layout.ids + self.pairs, layout, MLP(WIDE + layout.features, outputs, setting, structure))
+        self.layers = self.head.layers
+
+    def forward(self, w: Tree, buffers: Tree, x: Tensor, at: Pass) -> tuple[Tensor, Tree]:
+        """Outputs for a batch; `at` lets techniques act on the way."""
+        return self._headed(w, buffers, averaged(w[TABLE], self._units(self._words(x))), x, at)
+
+    def _units(self, words: Tensor) -> Tensor:
+        """Ids (…, T) of what is averaged, 0 for nothing."""
+        return words
+
+
+class Bigrams(Bag):
+    """`Bag` with the pairs of neighbouring words in the mean beside the words, as fastText has them.
+
+    Source: Joulin et al. 2017, EACL, arXiv:1607.01759. Pairs share 32,768 vectors by a hash of their two words, so a
+    step costs several times as much. For texts where order tells, such as questions.
+    """
+
+    pairs = PAIRS
+
+    def _units(self, words: Tensor) -> Tensor:
+        """Words, and behind them the pairs, of which a place without a word has none."""
+        first, second = words[..., :-1], words[..., 1:]
+        mixed = (first * 0x9E3779B1 + second) * 0x85EBCA6B % 2**32
+        both = torch.where((first > 0) & (second > 0), self.layout.ids + mixed // (2**32 // PAIRS), 0)
+        return torch.cat((words, both), -1)
+
+
+class Kim(_TextNet):
+    """Convolutions over 3, 4 and 5 neighbouring words' vectors, each filter's maximum over the text, then an MLP.
+
+    Source: Kim 2014, EMNLP, arXiv:1408.5882; vectors start at random. Each window has a third of `width` filters. They
+    are the first of `depth` hidden layers: at depth 1 what follows is linear, which is Kim's network. The other columns
+    go into the MLP. A place without a word is a vector of zeros.
+
+    Shapes: x (M?, B, P, L) as `TextLayout` says gives (M?, B, outputs).
+    """
+
+    stackable = True
+
+    def __init__(self, layout: TextLayout, outputs: int, setting: Setting, structure: Sequence[Technique] = ()) -> None:
+        filters = max(setting.width // len(WINDOWS), 1)
+        below = setting.to_dict() | {"depth": max(setting.depth - 1, 0)}
+        wide = len(WINDOWS) * filters + layout.features
+        super().__init__(layout.ids, layout, MLP(wide, outputs, Setting.from_dict(below), structure))
+        for window in WINDOWS:
+            self._layers.append((f"window{window}", filters))
+            self._shapes[f"window{window}.weight"] = (window * WIDE, filters)
+            if not structure:
+                self._shapes[f"window{window}.bias"] = (filters,)
+        self._fans |= {k: int(k[6]) * WIDE for k in self._shapes if k != TABLE}
+        self.kernels |= {f"{name}.weight": 1 for name, _ in self._layers}
+        self._structure, self._act = tuple(structure), ACTIVATIONS[setting.activation]
+        self.layers = 1 + self.head.layers
+
+    def forward(self, w: Tree, buffers: Tree, x: Tensor, at: Pass) -> tuple[Tensor, Tree]:
+        """Outputs for a batch; `at` lets techniques act on the way."""
+        words = F.pad(self._words(x), (0, WINDOWS[-1] - 1))
+        vectors = gathered(w[TABLE], words) * (words > 0).unsqueeze(-1)
+        highest = []
+        for window, (name, _) in zip(WINDOWS, self._layers, strict=True):
+            places = words.shape[-1] - window + 1
+            rows = torch.cat([vectors[..., i : i + places, :] for i in range(window)], -1)
+            z = product(rows.flatten(-3, -2), w[f"{name}.weight"])
+            if self._structure:
+                z, buffers = at.normalized(z, name, w, buffers)
+            else:
+                z = z + w[f"{name}.bias"].unsqueeze(-2)
+            highest.append(z.mT.reshape(*z.mT.shape[:-1], -1, places).amax(-1).mT)
+        # Of an activation that rises everywhere the maximum is the same before and after, and here it is cheaper.
+        return self._headed(w, buffers, at.activated(self._act(torch.cat(highest, -1))), x, at)
+
+
+class _Gathered(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(table: Tensor, ids: Tensor) -> Tensor:
+        flat = ids.flatten()
+        return table.index_select(0, flat).reshape(*ids.shape, table.shape[-1])
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        table, ids = inputs
+        ctx.save_for_backward(ids)
+        ctx.rows = len(table)
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, None]:
+        (ids,) = ctx.saved_tensors
+        # One row of the table after the other: torch's own gradient of an embedding takes twice as long.
+        return g.new_zeros(ctx.rows, g.shape[-1]).index_add(0, ids.flatten(), g.reshape(-1, g.shape[-1])), None
+
+
+class _Summed(torch.autograd.Function):
+    @staticmethod
+    def forward(table: Tensor, ids: Tensor, text: Tensor, counts: Tensor) -> Tensor:
+        return F.embedding_bag(ids, table, counts.cumsum(0) - counts, mode="sum")
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs[1:3])
+        ctx.rows = len(inputs[0])
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, None, None, None]:
+        ids, text = ctx.saved_tensors
+        return g.new_zeros(ctx.rows, g.shape[-1]).index_add_(0, ids, g.index_select(0, text)), None, None, None
+
+
+def averaged(table: Tensor, ids: Tensor) -> Tensor:
+    """The mean of those rows of a table (M?, V, E) that a text names by ids (M?, B, T), 0 for none: (M?, B, E)."""
+    counts = (ids > 0).sum(-1)
+    share = 1 / counts.clamp_min(1).unsqueeze(-1)
+    if is_functorch_wrapped_tensor(table) or is_functorch_wrapped_tensor(ids):
+        # Under vmap no shape may depend on what texts hold.
+        return (gathered(table, ids) * (ids > 0).unsqueeze(-1)).sum(-2) * share
+    # Most places are padding: only what is there is read, several times as fast.
+    there = ids.flatten().nonzero().squeeze(-1)
+    named = _from(table, ids).flatten().index_select(0, there)
+    apply: Any = _Summed.apply
+    total: Tensor = apply(table.flatten(0, -2), named, there // ids.shape[-1], counts.flatten())
+    return total.reshape(*counts.shape, -1) * share
+
+
+def _from(table: Tensor, ids: Tensor) -> Tensor:
+    """Ids as rows of all members' tables, one behind the other."""
+    if table.ndim == 2:
+        return ids
+    return ids + (torch.arange(len(table), device=ids.device) * table.shape[1]).reshape(-1, 1, 1)
+
+
+def gathered(table: Tensor, ids: Tensor) -> Tensor:
+    """Rows of a table (M?, V, E) by their ids (M?, B, T), each member's of its own: (M?, B, T, E)."""
+    apply: Any = _Gathered.apply
+    vectors: Tensor = apply(table.flatten(0, -2), _from(table, ids))
+    return vectors
