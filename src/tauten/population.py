@@ -79,8 +79,7 @@ class Builder:
         self.module = ModuleNet(module, source.inputs[:2]) if module else None
         if self.module and self.module.outputs != self._outputs:
             raise OptionError(
-                f"the module gives {self.module.outputs} outputs and the data needs {self._outputs}; "
-                "change its last layer."
+                f"the module gives {self.module.outputs} outputs and {self._outputs} are needed; change its last layer."
             )
 
     def check(self, recipe: Recipe) -> None:
