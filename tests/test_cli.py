@@ -79,6 +79,7 @@ def test_search_ends_with_a_summary_a_person_understands(tmp_path):
 
 def test_a_metric_of_ones_choice_is_named_wherever_its_figures_stand(table, tmp_path):
     small = ["--trials", "3", "--epochs", "2", "--threads", "1", "--techniques", "dropout", "--target", "kind"]
+    small += ["--sampler", "random"]
     code, text = run(
         "search", table, *small, "--metric", "auc", "--class-weight", "balanced", "--out", tmp_path / "run"
     )

@@ -141,7 +141,7 @@ def test_torchs_own_threads_come_back():
 
 
 def test_what_does_not_fit_the_network_is_refused():
-    with pytest.raises(OptionError, match="the module gives 2 outputs and the data needs 3"):
+    with pytest.raises(OptionError, match="the module gives 2 outputs and 3 are needed"):
         Builder(SOURCE, lambda: nn.Linear(6, 2))
     with (
         Population(Builder(SOURCE, lambda: nn.Linear(6, 3)), [SOURCE]) as crowd,

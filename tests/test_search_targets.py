@@ -20,7 +20,13 @@ from tauten.shift import Shift
 from tauten.sources import table_of
 from tauten.split import SelectionPlan
 
-SMALL = {"trials": 4, "threads": 1, "techniques": "dropout,mixup", "setting": {"epochs": 8, "width": 16, "depth": 1}}
+SMALL = {
+    "trials": 4,
+    "sampler": "random",
+    "threads": 1,
+    "techniques": "dropout,mixup",
+    "setting": {"epochs": 8, "width": 16, "depth": 1},
+}
 
 
 def digit_labels():

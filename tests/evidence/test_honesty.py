@@ -81,7 +81,8 @@ def search(table, monkeypatch, held=None, **options):
         if isinstance(event, Phase):
             diary.lines.append(("phase", event.name))
 
-    chosen = Options(**{"trials": 5, "setting": QUICK, "techniques": ("dropout", "l2"), "threads": 1, **options})
+    small = {"trials": 5, "sampler": "random", "setting": QUICK, "techniques": ("dropout", "l2"), "threads": 1}
+    chosen = Options(**{**small, **options})
     with monkeypatch.context() as patch:
         patch.setattr(searching, "Trainer", Watched)
         if held is not None:
