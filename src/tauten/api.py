@@ -32,7 +32,7 @@ from tauten.unrecorded import Recorder, Unrecorded
 
 SHARE = 0.2
 """Of the rows, held out unless asked otherwise."""
-Build = Callable[[], nn.Module]
+Build = Callable[..., nn.Module]
 
 
 def search(

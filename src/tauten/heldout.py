@@ -29,7 +29,7 @@ def train_arms(
     builder: Builder,
     whole: Fold,
     table: Table,
-    module: Callable[[], nn.Module] | None,
+    module: Callable[..., nn.Module] | None,
     arms: Sequence[Arm],
     seeds: int,
     options: Options,

@@ -12,16 +12,21 @@ from torch import Tensor, nn
 
 from tauten.api import Build, load_builder
 from tauten.data import Layout, given
+from tauten.data.columns import counted
 from tauten.errors import OptionError
 from tauten.nets.kinds import DECAYS, FROZEN, kinds_of, tied
 from tauten.nets.module import ModuleNet
 from tauten.nets.places import BATCH_NORMS, frozen_norms
 from tauten.nets.preflight import Survey
-from tauten.options import Options
+from tauten.options import Options, parse_columns
+from tauten.partners import data_of
 from tauten.sources import table_of
 from tauten.technique import Technique, techniques
+from tauten.text.layout import TextLayout
 
 SITES = {
+    "pooled": "nowhere: only in Tauten's own networks of text",
+    "disturb": "nowhere: only in Tauten's own networks of text",
     "normalize": "in the module itself, if you put a layer for it there; it can't be grafted",
     "warp": "on every batch of images, before the network",
     "batch": "on every batch, before the network",
@@ -55,14 +60,16 @@ SHOWN = 4
 class Inspection:
     """A network as Tauten sees it; `print` shows it.
 
-    `survey` holds the places; `kinds` each parameter's kind, `shapes` its shape, `ties` further names of a parameter;
-    `regularized` the layers that regularize by themselves; `acts` where each technique would act; `obstacle` why
-    members can't be stacked, None where they are, in batches of up to `stacked_rows`; `first` the techniques at the
-    module's own rates, tried first.
+    `layout` says what the planes of texts hold, and is None of other data, whose rows have the shape `input`; of texts
+    a module reads ids and the other columns. `survey` holds the places; `kinds` each parameter's kind, `shapes` its
+    shape, `ties` further names of a parameter; `regularized` the layers that regularize by themselves; `acts` where
+    each technique for such data would act; `obstacle` why members can't be stacked, None where they are, in batches of
+    up to `stacked_rows`; `first` the techniques at the module's own rates, tried first.
     """
 
     name: str
     input: tuple[int, ...]
+    layout: TextLayout | None
     outputs: int
     survey: Survey
     kinds: dict[str, str]
@@ -80,6 +87,7 @@ class Inspection:
         return {
             "network": self.name,
             "input": list(self.input),
+            "layout": None if self.layout is None else dataclasses.asdict(self.layout),
             "outputs": self.outputs,
             "places": [dataclasses.asdict(place) for place in found.places],
             "activations_without": [dataclasses.asdict(place) for place in found.activations],
@@ -103,7 +111,7 @@ class Inspection:
         frozen = sum(n for name, n in count.items() if self.kinds[name] == FROZEN)
         total = f"{sum(count.values()) - frozen:,} weights trained, {frozen:,} frozen"
         return {
-            f"{self.name}: input {_size(self.input)}, {self.outputs} outputs, {total}": [],
+            f"{self.name}: input {self._read()}, {self.outputs} outputs, {total}": [],
             "Training": [self._training()],
             "Dropout's places": list(self._places()),
             "Parameters": list(self._parameters(count)),
@@ -117,6 +125,12 @@ class Inspection:
         for heading, lines in self.sections().items():
             parts.append("\n".join([heading, *(f"  {line}" for line in lines)]))
         return "\n\n".join(parts)
+
+    def _read(self) -> str:
+        if self.layout is None:
+            return _size(self.input)
+        beside = f" and {counted(self.layout.features, 'number')}" if self.layout.features else ""
+        return f"{self.layout.length} ids below {self.layout.ids:,}{beside}"
 
     def _training(self) -> str:
         if self.obstacle is None:
@@ -162,12 +176,14 @@ def inspect(
     y: Any = None,
     *,
     target: str | Sequence[str] | None = None,
+    text: str | Sequence[str] | None = None,
     shape: Sequence[int] | None = None,
 ) -> Inspection:
     """Say of a network of your own where each technique would act, what decays, and how it would be trained.
 
     `model` is a function that builds it, or "file.py:function". Its input is told by `shape` (of one row, such as
-    (3, 32, 32)), by rows X (n, …) as the network takes them, or by data as `search` takes it: a name, a file, X and y.
+    (3, 32, 32)), by rows X (n, …) as the network takes them, or by data as `search` takes it: a name, a file, X and y,
+    with `text` naming its columns of text.
     Nothing is trained. Raises ModelError for a network that a search would refuse, OptionError without an input.
 
     >>> import tauten
@@ -177,14 +193,16 @@ def inspect(
     """
     build = load_builder(model)
     assert build is not None
-    example = _example(X, y, target, shape)
-    net = ModuleNet(build, example)
+    example, layout = _example(X, y, target, text, shape)
+    net = ModuleNet(build, example, layout=layout)
     module = net.fresh_module()
     found = net.survey
-    kinds = techniques().values()
+    data = "text" if layout else data_of(example.shape[1:])
+    kinds = [kind for kind in techniques().values() if data in kind.data]
     return Inspection(
         type(module).__name__,
         tuple(example.shape[1:]),
+        layout,
         net.outputs,
         found,
         kinds_of(module),
@@ -198,19 +216,23 @@ def inspect(
     )
 
 
-def _example(X: Any, y: Any, target: str | Sequence[str] | None, shape: Sequence[int] | None) -> Tensor:
+def _example(
+    X: Any, y: Any, target: str | Sequence[str] | None, text: str | Sequence[str] | None, shape: Sequence[int] | None
+) -> tuple[Tensor, TextLayout | None]:
+    """Two rows or more as the network sees them in a search, and their layout where they are text."""
     if (X is None) == (shape is None):
         raise OptionError("give either data or the shape of one row, such as 3,32,32, so that a pass can be made.")
     if shape is not None:
         if not shape or not all(isinstance(size, int) and size > 0 for size in shape):
             raise OptionError(f"shape is {shape!r}; it must be whole numbers from 1 up, such as 3,32,32.")
-        return torch.randn(2, *shape, generator=torch.Generator().manual_seed(0))
+        return torch.randn(2, *shape, generator=torch.Generator().manual_seed(0)), None
     rows = given(X, y)
     if rows.y is None and not isinstance(X, str | Path) and target is None:
-        return torch.as_tensor(X[:2]).to(torch.float32)
-    table = table_of(X, y, target, Options(trials=3))
-    learnt = table.learnt(np.arange(len(table.y)), Layout.of(table.frame))
-    return torch.from_numpy(learnt.transform(table.features[:2]))
+        return torch.as_tensor(X[:2]).to(torch.float32), None
+    table = table_of(X, y, target, Options(trials=3, text=parse_columns(text)))
+    layout = Layout.of(table.frame)
+    learnt = table.learnt(np.arange(len(table.y)), layout)
+    return torch.from_numpy(learnt.transform(table.take(np.arange(2)).features)), table.text_layout(layout)
 
 
 def _site(kind: type[Technique], places: int) -> str:

@@ -84,7 +84,7 @@ def measure(
     recipes: Mapping[str, Recipe],
     options: Options,
     watch: Watcher,
-    module: Callable[[], nn.Module] | None = None,
+    module: Callable[..., nn.Module] | None = None,
     deliver: bool = False,
     own: Own = BUILT_IN,
 ) -> Measured:

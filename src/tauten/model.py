@@ -23,6 +23,7 @@ from tauten.partners import in_order
 from tauten.recipe import OWN, Recipe
 from tauten.technique import Technique, techniques
 from tauten.tensors import one_thread
+from tauten.text.layout import TextLayout
 
 FORMAT = "tauten model 1"
 ROWS = 128
@@ -49,7 +50,7 @@ class Model:
     scale: TargetScale | None
     classes: tuple[str, ...]
     targets: tuple[str, ...]
-    build: Callable[[], nn.Module] | None = None
+    build: Callable[..., nn.Module] | None = None
     residuals: npt.NDArray[np.float64] | None = None
 
     def outputs(self, X: Any) -> Tensor:
@@ -105,7 +106,7 @@ class Model:
         """
         if self.build is None:
             raise RunError("the built-in network was searched, not a module of your own; call predict.")
-        net = ModuleNet(self.build, torch.from_numpy(self.preprocessor.transform(X))[:2], check=False)
+        net = self._wrapped(self.build, torch.from_numpy(self.preprocessor.transform(X)))
         return net.load(self.delivered.w, self.delivered.buffers)
 
     def save(self, folder: str | Path) -> None:
@@ -128,7 +129,7 @@ class Model:
         save_file(tensors, Path(folder) / "model.safetensors", {"tauten": json.dumps(about)})
 
     @classmethod
-    def load(cls, folder: str | Path, build: Callable[[], nn.Module] | None = None) -> Self:
+    def load(cls, folder: str | Path, build: Callable[..., nn.Module] | None = None) -> Self:
         """Read what `save` wrote; a model of the user's own module needs its `build` again."""
         from safetensors import SafetensorError, safe_open
 
@@ -160,12 +161,17 @@ class Model:
     def net(self, x: Tensor) -> Net:
         """The network without its weights, for preprocessed inputs (n, …)."""
         if self.build is not None:
-            return ModuleNet(self.build, x[:2], check=False)
+            return self._wrapped(self.build, x)
         structure = [t for t in self.recipe.techniques if t.structural()]
-        layout = self.preprocessor.layout if isinstance(self.preprocessor, TextPreprocessor) else None
-        return built_in(
-            x.shape[1:], len(self.classes) or len(self.targets), self.recipe.setting, structure, layout=layout
-        )
+        outputs = len(self.classes) or len(self.targets)
+        return built_in(x.shape[1:], outputs, self.recipe.setting, structure, layout=self._layout)
+
+    def _wrapped(self, build: Callable[..., nn.Module], x: Tensor) -> ModuleNet:
+        return ModuleNet(build, x[:2], check=False, layout=self._layout)
+
+    @property
+    def _layout(self) -> TextLayout | None:
+        return self.preprocessor.layout if isinstance(self.preprocessor, TextPreprocessor) else None
 
 
 def _recipe(stored: dict[str, Any]) -> Recipe:

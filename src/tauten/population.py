@@ -60,7 +60,7 @@ class Builder:
     def __init__(
         self,
         source: Source,
-        module: Callable[[], nn.Module] | None = None,
+        module: Callable[..., nn.Module] | None = None,
         *,
         native: bool = True,
         precision: str = "fp32",
@@ -76,7 +76,7 @@ class Builder:
         self._source, self._outputs = source, source.targets.shape[1]
         self._sizes: dict[Group, int] = {}
         self.data = source.data
-        self.module = ModuleNet(module, source.inputs[:2]) if module else None
+        self.module = ModuleNet(module, source.inputs[:2], layout=source.layout) if module else None
         if self.module and self.module.outputs != self._outputs:
             raise OptionError(
                 f"the module gives {self.module.outputs} outputs and {self._outputs} are needed; change its last layer."

@@ -53,7 +53,7 @@ class Result:
         return self.model.predict(X)
 
     @classmethod
-    def load(cls, folder: str | Path, model: Callable[[], nn.Module] | None = None) -> Self:
+    def load(cls, folder: str | Path, model: Callable[..., nn.Module] | None = None) -> Self:
         """What a search left in a folder; one of your own network needs the function that builds it again.
 
         RunError where the folder holds no finished search.

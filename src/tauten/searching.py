@@ -70,7 +70,7 @@ class Prepared:
     whole: Fold
     builder: Builder
     contest: Contest
-    module: Callable[[], nn.Module] | None
+    module: Callable[..., nn.Module] | None
     begun: float
     own: Own
 
@@ -78,7 +78,7 @@ class Prepared:
 def prepare(
     table: Table,
     options: Options,
-    module: Callable[[], nn.Module] | None = None,
+    module: Callable[..., nn.Module] | None = None,
     begun: float | None = None,
     own: Own = BUILT_IN,
 ) -> Prepared:

@@ -2,6 +2,7 @@
 
 from typing import TypeVar
 
+import torch
 from torch import Tensor
 
 from tauten.errors import ContractError
@@ -28,6 +29,16 @@ def layout_of(technique: Technique) -> TextLayout:
             f"{technique.name} asks for the layout of text and rows are no text; declare data=('text',)"
         )
     return layout
+
+
+def ids_of(x: Tensor) -> Tensor:
+    """The ids of each text's words (M?, B, L) int64, 0 where there is none, of x (M?, B, P, L)."""
+    return x[..., 0, :].to(torch.int64)
+
+
+def numbers_of(x: Tensor, layout: TextLayout) -> Tensor:
+    """The other columns (M?, B, d) of x (M?, B, P, L)."""
+    return x[..., layout.planes - layout.trailing :, :].flatten(-2)[..., : layout.features]
 
 
 def parted(technique: Technique, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from tauten.cli.flags import Target
+from tauten.cli.flags import Target, Words
 from tauten.errors import OptionError
 
 
@@ -16,12 +16,13 @@ def inspect(
     source: Annotated[str | None, typer.Argument(metavar="[DATA]", help="Data as search takes it.")] = None,
     shape: Annotated[str | None, typer.Option(help="Shape of one row instead of data, such as 3,32,32.")] = None,
     target: Target = None,
+    text: Words = None,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
     """Say where each technique would act, which parameters decay, and whether members can be stacked."""
     from tauten.inspecting import inspect as look
 
-    found = look(model, source, target=target, shape=None if shape is None else _sizes(shape))
+    found = look(model, source, target=target, text=text, shape=None if shape is None else _sizes(shape))
     if as_json:
         typer.echo(json.dumps(found.to_json(), indent=1))
         return

@@ -33,7 +33,7 @@ class Grafted:
 
     def forward(self, w: Tree, buffers: Tree, x: Tensor, at: Pass) -> tuple[Tensor, Tree]:
         """Outputs (B, K) and the buffers after; the module's own tensors are not touched."""
-        return call(self._module, w, buffers, x, at, self.own)
+        return call(self._module, w, buffers, (x,), at, self.own)
 
     def live(self, x: Tensor, at: Pass) -> Tensor:
         """Outputs (B, K) by a plain call, which keeps buffers that the module reassigns."""
@@ -57,7 +57,7 @@ class Grafted:
             if why := misfit(type(t), t.tasks[0], data_of(x.shape[1:])):
                 raise RecipeError(f"{t.name} {why} of shape {tuple(x.shape[1:])}; take recipe.without({t.name!r}).")
         acting_here = [t.name for t in techniques if "activation" in t.hooks]
-        found = survey(self._module, x) if acting_here else None
+        found = survey(self._module, (x,)) if acting_here else None
         if found is not None and not found.places:
             name = acting_here[0]
             raise RecipeError(

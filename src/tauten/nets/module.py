@@ -1,9 +1,10 @@
 """Any `nn.Module` of the user's as a network of the population: techniques are grafted on, the file is not touched."""
 
 import copy
+import inspect
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor, nn
@@ -16,53 +17,61 @@ from tauten.nets.places import Places, acting, set_mode
 from tauten.nets.preflight import check_buffers, check_draws, check_step, multiply_adds, obstacle, quiet, survey
 from tauten.technique import Technique
 from tauten.tensors import Tree, map_tree
+from tauten.text.layout import TextLayout
+from tauten.wording import ids_of, numbers_of
 
 STACKED = 2**24
 """Multiply-adds of a step's forward pass up to which stacking pays on a CPU; `python benchmarks/stacking.py` shows it.
 A longer step is arithmetic for the most part, and torch has no faster arithmetic for a stack."""
 
 
-def call(module: nn.Module, w: Tree, buffers: Tree, x: Tensor, at: Pass, own: bool) -> tuple[Tensor, Tree]:
+def call(
+    module: nn.Module, w: Tree, buffers: Tree, given: tuple[Tensor, ...], at: Pass, own: bool
+) -> tuple[Tensor, Tree]:
     """Outputs (B, K) of the module with these weights and buffers, and the buffers after; its own are untouched.
 
-    `own`: techniques act in the module's own dropout places instead of after its activations.
+    `given` are its arguments. `own`: techniques act in the module's own dropout places, not after its activations.
     """
     set_mode(module, at.training)
     held = {k: v.clone() for k, v in buffers.items()}
     with acting(module, Places(at, own)):
-        out = torch.func.functional_call(module, {**w, **held}, (x,))
+        out = torch.func.functional_call(module, {**w, **held}, given)
     return out, held
 
 
 class ModuleNet:
     """Wraps `build() -> nn.Module`; weights start as `build` makes them, under each member's own seed.
 
-    So weights that `build` loads are where every member starts. The module sees batches (B, …) and gives (B, K). Raises
+    So weights that `build` loads are where every member starts. The module sees batches (B, …) and gives (B, K). Of
+    texts it sees the ids of their words (B, L) int64, 0 where there is none, and where there are other columns these
+    (B, d) as its second argument; a `build` that takes a `layout` is told it: `layout.ids` is above every id. Raises
     ModelError for what can't be trained faithfully: a buffer that is reassigned, randomness of its own, a `build` that
     doesn't repeat itself under one seed.
     """
 
     stackable = False
 
-    def __init__(self, build: Callable[[], nn.Module], example: Tensor, check: bool = True) -> None:
-        self._build, self._example = build, example
-        self._module = _built(build, 0)
+    def __init__(
+        self, build: Callable[..., nn.Module], example: Tensor, check: bool = True, layout: TextLayout | None = None
+    ) -> None:
+        self._build, self._example, self._layout = _told(build, layout), example, layout
+        self._module = _built(self._build, 0)
         if check:
             self._check()
-        self.survey = survey(self._module, example)
+        self.survey = survey(self._module, self.arguments(example))
         self.kernels = kernels_of(self._module)
         self.layers, self.outputs = len(self.survey.places), int(self.survey.outputs.shape[-1])
 
     @cached_property
     def obstacle(self) -> str | None:
         """Why members can't be stacked and train one at a time, in words that name the layer; None where they can."""
-        return obstacle(self._forward, self._module, *self.init([0, 1]), self._example)
+        return obstacle(self._forward, self._module, *self.init([0, 1]), self.arguments(self._example))
 
     @cached_property
     def multiply_adds(self) -> int:
         """Of one row's forward pass."""
-        x = self._example
-        return multiply_adds(lambda: self._forward(*self._parts(self._module), x, quiet())) // len(x)
+        given = self.arguments(self._example)
+        return multiply_adds(lambda: self._forward(*self._parts(self._module), given, quiet())) // len(given[0])
 
     @property
     def stacked_rows(self) -> int:
@@ -99,6 +108,12 @@ class ModuleNet:
         rates = self.rates if any(self.rates) else ()
         return [own for kind in kinds if rates and (own := kind.at_rates(rates))]
 
+    def arguments(self, x: Tensor) -> tuple[Tensor, ...]:
+        """What the module is called with for a batch x (B, …)."""
+        if self._layout is None:
+            return (x,)
+        return (ids_of(x), *((numbers_of(x, self._layout),) if self._layout.features else ()))
+
     def fresh_module(self) -> nn.Module:
         """A module as `build` makes it, for looking at."""
         return copy.deepcopy(self._module)
@@ -117,7 +132,7 @@ class ModuleNet:
 
     def forward(self, w: Tree, buffers: Tree, x: Tensor, at: Pass) -> tuple[Tensor, Tree]:
         """One member's outputs (B, K), and its buffers after this pass."""
-        return call(self._module, w, buffers, x, at, self.survey.own)
+        return call(self._module, w, buffers, self.arguments(x), at, self.survey.own)
 
     def mask(self, w: Tree) -> Tree:
         """Nothing is padded."""
@@ -145,15 +160,15 @@ class ModuleNet:
         w = {k: tensors[k] for k, p in self._module.named_parameters() if p.requires_grad}
         return w, {k: v for k, v in tensors.items() if k not in w}
 
-    def _forward(self, w: Tree, buffers: Tree, x: Tensor, at: Pass) -> tuple[Tensor, Tree]:
-        return call(self._module, w, buffers, x, at, own=True)
+    def _forward(self, w: Tree, buffers: Tree, given: tuple[Tensor, ...], at: Pass) -> tuple[Tensor, Tree]:
+        return call(self._module, w, buffers, given, at, own=True)
 
     def _check(self) -> None:
-        module, example = self._module, self._example
+        module, given = self._module, self.arguments(self._example)
         check_module(module)
-        check_step(self._forward, module, *self._parts(module), example)
-        check_buffers(module, example)
-        check_draws(module, example)
+        check_step(self._forward, module, *self._parts(module), given)
+        check_buffers(module, given)
+        check_draws(module, given)
         again = dict(_tensors(_built(self._build, 0)))
         for name, tensor in _tensors(module):
             if not torch.equal(tensor, again[name]):
@@ -171,6 +186,18 @@ def check_module(module: nn.Module) -> None:
         raise ModelError("the module has lazy layers without weights yet; call it on one batch first.")
     if not any(p.requires_grad for p in module.parameters()):
         raise ModelError("no parameter of the module requires a gradient; unfreeze those to be trained.")
+
+
+def _told(build: Callable[..., nn.Module], layout: TextLayout | None) -> Callable[[], nn.Module]:
+    """`build` with the layout of texts where it asks for it."""
+    if "layout" not in inspect.signature(build).parameters:
+        return build
+    if layout is None:
+        raise ModelError(
+            "build takes a layout, which texts have, and rows are no text; name a column of text, or let build take "
+            "nothing."
+        )
+    return partial(build, layout=layout)
 
 
 def build_checked(build: Callable[[], nn.Module]) -> nn.Module:

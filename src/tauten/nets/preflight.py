@@ -21,7 +21,9 @@ FAILURES = (RuntimeError, TypeError, ValueError, IndexError, AttributeError, Ass
 """What a module's own code may raise on input that does not suit it."""
 APART = 1e-3
 """Outputs may differ by so much between a stack and one member, relative to the largest."""
-Forward = Callable[[Tree, Tree, Tensor, Pass], tuple[Tensor, Tree]]
+Given = tuple[Tensor, ...]
+"""The arguments of a module's call."""
+Forward = Callable[[Tree, Tree, Given, Pass], tuple[Tensor, Tree]]
 
 
 @dataclass(frozen=True)
@@ -57,15 +59,15 @@ def quiet() -> Pass:
     return Pass((), Draws(torch.tensor(0), torch.tensor(0), "preflight"))
 
 
-def survey(module: nn.Module, x: Tensor) -> Survey:
-    """The places of a training pass over rows x (B, …); no buffer and no stream of draws moves."""
-    found, devices = Survey(), [x.device] if x.is_cuda else []
+def survey(module: nn.Module, given: Given) -> Survey:
+    """The places of a training pass over rows (B, …); no buffer and no stream of draws moves."""
+    found, devices = Survey(), [x.device for x in given[:1] if x.is_cuda]
     held = {k: b.clone() for k, b in module.named_buffers()}
     with torch.no_grad(), torch.random.fork_rng(devices=devices), trail(module) as inside:
         spy = _Spy(found, inside)
         set_mode(module, True)
         with acting(module, spy):
-            found.outputs = torch.func.functional_call(module, held, (x,))
+            found.outputs = torch.func.functional_call(module, held, given)
     dropped = [place for place in found.places if place.rate is not None]
     if dropped:
         found.activations = [place for place in found.places if place.rate is None]
@@ -101,7 +103,7 @@ def describe(module: nn.Module, name: str) -> str:
     return f"layer {name!r}, {own}" if name else f"the module itself, {own}"
 
 
-def check_draws(module: nn.Module, x: Tensor) -> None:
+def check_draws(module: nn.Module, given: Given) -> None:
     """ModelError where the module draws random numbers of its own, beside the dropout that is taken over."""
     states: list[Tensor] = []
     drawing: list[str] = []
@@ -120,11 +122,11 @@ def check_draws(module: nn.Module, x: Tensor) -> None:
             layer.register_forward_hook(lambda *_, name=name: after(name)),
         ]
     try:
-        first = survey(module, x).outputs
+        first = survey(module, given).outputs
     finally:
         for hook in hooks:
             hook.remove()
-    if drawing or not torch.equal(first, survey(module, x).outputs):
+    if drawing or not torch.equal(first, survey(module, given).outputs):
         where = describe(module, drawing[0]) if drawing else "the module"
         raise ModelError(
             f"{where} draws random numbers in its forward pass, from a stream that all members would share; remove it, "
@@ -132,13 +134,13 @@ def check_draws(module: nn.Module, x: Tensor) -> None:
         )
 
 
-def check_buffers(module: nn.Module, x: Tensor) -> None:
+def check_buffers(module: nn.Module, given: Given) -> None:
     """ModelError where a buffer is reassigned in the forward pass, which a stack of members would lose."""
     before = dict(module.named_buffers())
     values = {k: b.clone() for k, b in before.items()}
     set_mode(module, True)
     with torch.no_grad(), torch.random.fork_rng(devices=[]), acting(module, Places(quiet(), own=True)):
-        module(x)
+        module(*given)
     for name, buffer in module.named_buffers():
         if before.get(name) is not buffer:
             raise ModelError(
@@ -148,12 +150,13 @@ def check_buffers(module: nn.Module, x: Tensor) -> None:
         buffer.copy_(values[name])
 
 
-def check_step(forward: Forward, module: nn.Module, w: Tree, buffers: Tree, x: Tensor) -> None:
+def check_step(forward: Forward, module: nn.Module, w: Tree, buffers: Tree, given: Given) -> None:
     """ModelError where outputs aren't (B, K) or a member can't be trained alone."""
-    shape, leaves = tuple(x.shape), {k: v.detach().requires_grad_() for k, v in w.items()}
+    shape = " and ".join(str(tuple(x.shape)) for x in given)
+    leaves = {k: v.detach().requires_grad_() for k, v in w.items()}
     with trail(module) as inside:
         try:
-            out = forward(leaves, buffers, x, quiet())[0]
+            out = forward(leaves, buffers, given, quiet())[0]
             if isinstance(out, Tensor):
                 torch.autograd.grad(out.square().sum(), list(leaves.values()), allow_unused=True)
         except FAILURES as error:
@@ -163,36 +166,36 @@ def check_step(forward: Forward, module: nn.Module, w: Tree, buffers: Tree, x: T
                 "a module that maps (rows, …) to (rows, outputs) and can be trained."
             ) from None
     found = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
-    if not isinstance(out, Tensor) or out.ndim != 2 or len(out) != len(x):
+    if not isinstance(out, Tensor) or out.ndim != 2 or len(out) != len(given[0]):
         raise ModelError(f"the module gives {found} for a batch of shape {shape}; it must give (rows, outputs).")
 
 
-def obstacle(forward: Forward, module: nn.Module, w: Tree, buffers: Tree, x: Tensor) -> str | None:
+def obstacle(forward: Forward, module: nn.Module, w: Tree, buffers: Tree, given: Given) -> str | None:
     """Why a module can't be stacked over members, naming the layer; None where it can.
 
     Tried with a training pass, its gradient and an evaluation, as the engine would; w and buffers (2, …) are those of
-    two members, x (B, …) what both see.
+    two members, `given` (B, …) what both see.
     """
 
-    def step(w: Tree, buffers: Tree, x: Tensor) -> tuple[Tree, Tensor, Tensor]:
+    def step(w: Tree, buffers: Tree, given: Given) -> tuple[Tree, Tensor, Tensor]:
         def loss(w: Tree) -> tuple[Tensor, Tensor]:
-            out = forward(w, buffers, x, quiet())[0]
+            out = forward(w, buffers, given, quiet())[0]
             return out.square().sum(), out
 
         gradient, out = torch.func.grad(loss, has_aux=True)(w)
-        return gradient, out, forward(w, buffers, x, Pass((), None))[0]
+        return gradient, out, forward(w, buffers, given, Pass((), None))[0]
 
     with trail(module) as inside, warnings.catch_warnings():
         # Where torch has no rule for a stack it would go one by one itself, only slower.
         warnings.filterwarnings("error", message="There is a performance drop")
         try:
-            _, trained, evaluated = torch.func.vmap(step)(w, buffers, torch.stack([x, x]))
+            _, trained, evaluated = torch.func.vmap(step)(w, buffers, tuple(torch.stack([x, x]) for x in given))
         except (*FAILURES, UserWarning) as error:
             return f"{describe(module, inside[-1] if inside else '')}: {_reason(error)}"
     for i in range(2):
         own = [{k: v[i] for k, v in tree.items()} for tree in (w, buffers)]
         for stacked, at in ((trained[i], quiet()), (evaluated[i], Pass((), None))):
-            alone = forward(own[0], own[1], x, at)[0]
+            alone = forward(own[0], own[1], given, at)[0]
             if float((alone - stacked).detach().abs().max()) > APART * (1 + float(alone.detach().abs().max())):
                 return f"{describe(module, '')}: its outputs in a stack are not those of one member"
     return None

@@ -15,6 +15,7 @@ from tauten.setting import Setting
 from tauten.technique import Technique
 from tauten.tensors import Tree, product
 from tauten.text.layout import TextLayout
+from tauten.wording import ids_of, numbers_of
 
 WIDE = 32
 """Numbers of a word's vector."""
@@ -68,14 +69,10 @@ class _TextNet:
         """As of every network that reads words."""
         return x.new_zeros(*x.shape[:-2], self._moving)
 
-    def _words(self, x: Tensor) -> Tensor:
-        return x[..., 0, :].to(torch.int64)
-
     def _headed(self, w: Tree, buffers: Tree, h: Tensor, x: Tensor, at: Pass) -> tuple[Tensor, Tree]:
         """Outputs of the head for sentence vectors h and the numbers of the other columns."""
         if self.layout.features:
-            numbers = x[..., -self.layout.trailing :, :].flatten(-2)[..., : self.layout.features]
-            h = torch.cat((h, numbers), -1)
+            h = torch.cat((h, numbers_of(x, self.layout)), -1)
         return self.head.forward(w, buffers, at.pooled(h), at)
 
 
@@ -97,7 +94,7 @@ class Bag(_TextNet):
 
     def forward(self, w: Tree, buffers: Tree, x: Tensor, at: Pass) -> tuple[Tensor, Tree]:
         """Outputs for a batch; `at` lets techniques act on the way."""
-        mean = averaged(w[TABLE], self._units(self._words(x)))
+        mean = averaged(w[TABLE], self._units(ids_of(x)))
         return self._headed(w, buffers, at.activated(at.disturbed(mean)), x, at)
 
     def _units(self, words: Tensor) -> Tensor:
@@ -152,7 +149,7 @@ class Kim(_TextNet):
 
     def forward(self, w: Tree, buffers: Tree, x: Tensor, at: Pass) -> tuple[Tensor, Tree]:
         """Outputs for a batch; `at` lets techniques act on the way."""
-        words = F.pad(self._words(x), (0, WINDOWS[-1] - 1))
+        words = F.pad(ids_of(x), (0, WINDOWS[-1] - 1))
         there = (words > 0).unsqueeze(-1)
         vectors = at.disturbed(gathered(w[TABLE], words) * there, there)
         highest = []
