@@ -18,6 +18,7 @@ from tauten.nets.module import ModuleNet
 from tauten.nets.places import BATCH_NORMS, frozen_norms
 from tauten.nets.preflight import Survey
 from tauten.options import Options
+from tauten.partners import data_of
 from tauten.sources import table_of
 from tauten.technique import Technique, techniques
 
@@ -181,7 +182,8 @@ def inspect(
     net = ModuleNet(build, example)
     module = net.fresh_module()
     found = net.survey
-    kinds = techniques().values()
+    data = data_of(example.shape[1:])
+    kinds = [kind for kind in techniques().values() if data in kind.data]
     return Inspection(
         type(module).__name__,
         tuple(example.shape[1:]),
