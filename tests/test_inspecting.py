@@ -32,7 +32,8 @@ def test_every_reference_network_is_told_in_full(name):
     assert ("one at a time" in text) != told["stacked"]
     for place in told["places"]:
         assert place["call"] in text
-    assert set(told["techniques"]) == set(techniques())
+    data = "images" if len(shape) == 3 else "tables"
+    assert set(told["techniques"]) == {own for own, kind in techniques().items() if data in kind.data}
     assert all(act != "elsewhere" for act in told["techniques"].values())
 
 
