@@ -14,15 +14,19 @@ from tauten.techniques.label_smoothing import LabelSmoothing
 from tauten.techniques.rotation import Rotation
 from tauten.testing import problem, small_setting
 
-PICTURES = {name for name, kind in techniques().items() if kind.data == ("images",)}
+PICTURES, WORDS = ({n for n, kind in techniques().items() if kind.data == (data,)} for data in ("images", "text"))
 
 
-def test_tables_are_offered_nothing_that_is_for_images_and_images_everything():
-    options = Options(trials=3)
-    tables, images = ({k.name for k in options.kinds("classification", True, data)} for data in ("tables", "images"))
+def test_each_kind_of_data_is_offered_what_is_for_it():
+    options, offered = Options(trials=3), {}
+    for data in ("tables", "images", "text"):
+        offered[data] = {k.name for k in options.kinds("classification", True, data)}
+    tables = offered["tables"]
     assert {"rotation", "cutmix", "flip"} <= PICTURES
-    assert images == set(techniques())
-    assert tables == images - PICTURES
+    assert "word_dropout" in WORDS
+    assert offered["images"] == set(techniques()) - WORDS
+    assert tables == offered["images"] - PICTURES
+    assert offered["text"] == (tables | WORDS) - {"input_noise", "mixup"}, "ids of words bear no arithmetic"
     assert {k.name for k in options.kinds("classification", True)} == tables
 
 

@@ -21,7 +21,6 @@ from tauten.native.library import describe
 from tauten.nested import nested, outer_splits
 from tauten.options import Options, parse_budget, parse_columns, parse_names, parse_threads
 from tauten.own import BUILT_IN, Function, Own
-from tauten.partners import data_of
 from tauten.recipe import Recipe
 from tauten.reference import load_reference
 from tauten.result import Result, result_of
@@ -258,7 +257,7 @@ def recipe_of(recipe: Recipe | str | Path, options: Options, table: Table) -> Re
     if isinstance(recipe, Recipe):
         return recipe
     if str(recipe) in ("plain", "usual"):
-        setting = options.setting_for(len(table.y) * 4 // 5, data_of(table.features.shape[1:]))
+        setting = options.setting_for(len(table.y) * 4 // 5, table.data)
         return Recipe((), setting) if str(recipe) == "plain" else usual(setting)
     return Recipe.load(recipe)
 

@@ -18,7 +18,7 @@ from tauten.nets.convnet import ConvNet
 from tauten.nets.mlp import MLP
 from tauten.nets.module import ModuleNet
 from tauten.nets.textnet import Kim
-from tauten.partners import check_fit, data_of
+from tauten.partners import check_fit
 from tauten.recipe import Recipe
 from tauten.setting import Setting
 
@@ -58,7 +58,7 @@ class Builder:
         self.precision = ("bf16" if able_bf16 else "fp32") if precision == "auto" else precision
         self._source, self._outputs = source, source.targets.shape[1]
         self._sizes: dict[Group, int] = {}
-        self.data = "text" if source.layout else data_of(source.inputs.shape[1:])
+        self.data = source.data
         self.module = ModuleNet(module, source.inputs[:2]) if module else None
         if self.module and self.module.outputs != self._outputs:
             raise OptionError(

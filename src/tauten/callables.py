@@ -11,7 +11,7 @@ from torch import Tensor
 from tauten.draws import seeded
 from tauten.errors import OptionError
 from tauten.member import Source
-from tauten.partners import data_of, misfit
+from tauten.partners import misfit
 from tauten.reference import load_reference
 from tauten.technique import Draws, Technique, hyperparameter, techniques
 from tauten.tensors import Tree
@@ -112,7 +112,7 @@ def rehearse(kinds: Iterable[type[Technique]], source: Source) -> None:
     """
     x, draws = source.inputs[:2], Draws(torch.tensor(0), torch.tensor(0), "rehearsal")
     for kind in kinds:
-        if kind.own is not None and not misfit(kind, source.task, data_of(x.shape[1:])):
+        if kind.own is not None and not misfit(kind, source.task, source.data):
             bound = kind().alone(0, x.device).with_values(kind.pixels(*source.pixels))
             bound.batch(x, source.targets[:2], draws.at(kind.name))
 

@@ -92,7 +92,7 @@ class Development:
         """
         if class_weight is not None and table.task != "classification":
             raise OptionError(f"class_weight is {class_weight!r} and the task {table.task}; leave it out.")
-        ways = numeric if table.text_layout(Layout(())) is None else numeric[:1]
+        ways = numeric[:1] if table.data == "text" else numeric
         layouts = {name: Layout.of(table.frame, name) for name in ways}
         if len(set(layouts.values())) == 1:
             layouts = {numeric[0]: layouts[numeric[0]]}

@@ -19,6 +19,7 @@ from tauten.model import Model
 from tauten.options import Options
 from tauten.population import Population
 from tauten.setting import Setting
+from tauten.text.layout import TextLayout
 
 Floats = npt.NDArray[np.float64]
 Models = Mapping[str, tuple[Model, ...]]
@@ -57,7 +58,7 @@ def train_arms(
 @dataclasses.dataclass(frozen=True, eq=False)
 class Held:
     """Opened rows: inputs (n, d) preprocessed by the development rows, targets (n, K), what these were divided by, and
-    what each row counts (n,). `encodings` as in a `Source`."""
+    what each row counts (n,). `encodings` and `layout` as in a `Source`."""
 
     inputs: Tensor
     targets: Tensor
@@ -65,12 +66,14 @@ class Held:
     task: str
     weights: Floats | None = None
     encodings: Mapping[str, Tensor] = dataclasses.field(default_factory=dict)
+    layout: TextLayout | None = None
 
     @classmethod
     def of(cls, whole: Fold, opened: Table) -> "Held":
         """As the networks trained on `whole` see them."""
         inputs, encodings = whole.encoded(opened.features)
-        return cls(inputs, encode(opened, whole.scale), whole.unit, opened.task, opened.weights, encodings)
+        targets, layout = encode(opened, whole.scale), whole.source.layout
+        return cls(inputs, targets, whole.unit, opened.task, opened.weights, encodings, layout)
 
     def seen(self, setting: Setting) -> Tensor:
         """The inputs as a network of this setting reads them."""

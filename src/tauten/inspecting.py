@@ -212,7 +212,7 @@ def _example(X: Any, y: Any, target: str | Sequence[str] | None, shape: Sequence
         return torch.as_tensor(X[:2]).to(torch.float32)
     table = table_of(X, y, target, Options(trials=3))
     learnt = table.learnt(np.arange(len(table.y)), Layout.of(table.frame))
-    return torch.from_numpy(learnt.transform(table.features[:2]))
+    return torch.from_numpy(learnt.transform(table.take(np.arange(2)).features))
 
 
 def _site(kind: type[Technique], places: int) -> str:

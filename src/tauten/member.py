@@ -7,6 +7,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from tauten.partners import data_of
 from tauten.recipe import Recipe
 from tauten.setting import Setting
 from tauten.tensors import Tree
@@ -70,6 +71,11 @@ class Source:
         mean, std = (torch.tensor(v, dtype=rows.dtype, device=rows.device) for v in self.channels)
         black, white = (rows.amin((0, 2, 3)) * std + mean).min(), (rows.amax((0, 2, 3)) * std + mean).max()
         return (black - mean) / std, (torch.where(white > black, white, black + std) - mean) / std
+
+    @property
+    def data(self) -> str:
+        """The kind of data that its rows are."""
+        return "text" if self.layout else data_of(self.inputs.shape[1:])
 
     def seen(self, setting: Setting) -> Tensor:
         """The inputs as a network of this setting reads them."""

@@ -121,27 +121,38 @@ def _of_networks(models: Sequence[Model], held: Held, main: Metric, seed: int) -
     hidden: list[list[list[Tensor]]] = [[] for _ in models]
     inputs = held.seen(models[0].recipe.setting)
     clean = [m.forward(inputs, partial(_Watched, seen)) for m, seen in zip(models, hidden, strict=True)]
-    noisy = [m.forward(_noisy(inputs, seed, s)) for s, m in enumerate(models)]
+    # What noise on ids of words would tell is nothing about texts.
+    noisy = [] if held.layout else [m.forward(_noisy(inputs, seed, s)) for s, m in enumerate(models)]
     if not all(bool(torch.isfinite(out).all()) for out in (*clean, *noisy)):
         return {}
-    scored = [[main.losses(out, held.targets, held.unit, held.weights) for out in own] for own in (clean, noisy)]
-    values = [np.stack([_values(out, held) for out in own]) for own in (clean, noisy)]
-    counted = _repeated(held, values[0].shape[1])
-    found = {
-        "seed_distance": pairs(distances(values[0], counted)),
-        "noise_loss": np.array(scored[1]) - np.array(scored[0]),
-        "noise_distance": np.array([distances([a, b], counted)[0, 1] for a, b in zip(*values, strict=True)]),
-    }
+    values = np.stack([_values(out, held) for out in clean])
+    found = {"seed_distance": pairs(distances(values, _repeated(held, values.shape[1])))}
     if held.task != "regression":
-        codes = [np.stack([_codes(_array(out), held.task) for out in own]) for own in (clean, noisy)]
         found |= _calibration(clean, held)
-        found["seed_disagreement"] = pairs(disagreements(codes[0], held.weights))
-        found["noise_disagreement"] = row_mean(codes[0] != codes[1], row_shares(held.weights, len(inputs)))
+        codes = np.stack([_codes(_array(out), held.task) for out in clean])
+        found["seed_disagreement"] = pairs(disagreements(codes, held.weights))
+    if noisy:
+        found |= _under_noise(clean, noisy, held, main)
     kernels = [_kernels(m, inputs) for m in models]
     for name, formula in {"weight_gini": gini, "weight_participation": participation, "weight_zeros": zeros}.items():
         found[name] = np.array([_mean(formula, own) for own in kernels])
     correlations = [_correlation(seen, held) for seen in hidden]
     return found | ({} if None in correlations else {"co_adaptation": np.array(correlations, dtype=np.float64)})
+
+
+def _under_noise(clean: Sequence[Tensor], noisy: Sequence[Tensor], held: Held, main: Metric) -> Found:
+    """What noise on the inputs changes in each network's outputs."""
+    scored = [[main.losses(out, held.targets, held.unit, held.weights) for out in own] for own in (clean, noisy)]
+    values = [np.stack([_values(out, held) for out in own]) for own in (clean, noisy)]
+    counted = _repeated(held, values[0].shape[1])
+    found = {
+        "noise_loss": np.array(scored[1]) - np.array(scored[0]),
+        "noise_distance": np.array([distances([a, b], counted)[0, 1] for a, b in zip(*values, strict=True)]),
+    }
+    if held.task != "regression":
+        codes = [np.stack([_codes(_array(out), held.task) for out in own]) for own in (clean, noisy)]
+        found["noise_disagreement"] = row_mean(codes[0] != codes[1], row_shares(held.weights, len(codes[0][0])))
+    return found
 
 
 def _of_resamples(scores: Scores | None) -> Found:

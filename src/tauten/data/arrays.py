@@ -15,6 +15,7 @@ from tauten.data.table import Table
 from tauten.data.tables import MIN_ROWS, sided
 from tauten.data.targets import beside, encode, weights
 from tauten.errors import DataError, OptionError
+from tauten.partners import data_of
 
 CHANNELS = 4
 """The most channels of a picture; an axis that is longer is a side."""
@@ -92,6 +93,11 @@ class Arrays(Table):
     def columns(self) -> int:
         """As of every table."""
         return int(np.prod(self.values.shape[1:]))
+
+    @property
+    def data(self) -> str:
+        """As of every table."""
+        return data_of(self.values.shape[1:])
 
     def width(self, layout: Layout) -> int:
         """As of every table."""

@@ -80,6 +80,11 @@ class Table:
         """How many numbers or labels a row has."""
         return int(self.frame.shape[1])
 
+    @property
+    def data(self) -> str:
+        """The kind of data that its rows are."""
+        return "tables"
+
     def width(self, layout: Layout) -> int:
         """How many numbers a row has for a network."""
         return layout.width

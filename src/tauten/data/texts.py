@@ -126,6 +126,11 @@ class TextTable(Table):
         """As of every table; a text counts as one."""
         return int(self.frame.shape[1]) + len(self.text)
 
+    @property
+    def data(self) -> str:
+        """As of every table."""
+        return "text"
+
     def width(self, layout: Layout) -> int:
         """As of every table."""
         own = self.text_layout(layout)

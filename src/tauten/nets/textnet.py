@@ -78,7 +78,7 @@ class Bag(_TextNet):
     """The mean of the vectors of a text's words, then an MLP: a deep averaging network.
 
     Source: Iyyer et al. 2015, ACL, aclanthology.org/P15-1162. The MLP has `depth` hidden layers of `width` units and
-    reads the other columns beside the mean.
+    reads the other columns beside the mean, which is the first place where techniques act.
 
     Shapes: x (M?, B, P, L) as `TextLayout` says gives (M?, B, outputs).
     """
@@ -88,11 +88,12 @@ class Bag(_TextNet):
 
     def __init__(self, layout: TextLayout, outputs: int, setting: Setting, structure: Sequence[Technique] = ()) -> None:
         super().__init__(layout.ids + self.pairs, layout, MLP(WIDE + layout.features, outputs, setting, structure))
-        self.layers = self.head.layers
+        self.layers = 1 + self.head.layers
 
     def forward(self, w: Tree, buffers: Tree, x: Tensor, at: Pass) -> tuple[Tensor, Tree]:
         """Outputs for a batch; `at` lets techniques act on the way."""
-        return self._headed(w, buffers, averaged(w[TABLE], self._units(self._words(x))), x, at)
+        mean = averaged(w[TABLE], self._units(self._words(x)))
+        return self._headed(w, buffers, at.activated(mean), x, at)
 
     def _units(self, words: Tensor) -> Tensor:
         """Ids (…, T) of what is averaged, 0 for nothing."""

@@ -1,0 +1,118 @@
+import itertools
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from tauten.errors import RecipeError
+from tauten.nets.base import Pass
+from tauten.nets.built_in import built_in
+from tauten.nets.textnet import PAIRS, WIDE, WINDOWS, Bag, Bigrams, Kim, averaged, gathered
+from tauten.setting import Setting
+from tauten.testing import problem, small_setting
+from tauten.text.layout import TextLayout
+
+SOURCE = problem(12, 9, 3, "classification", data="text")
+LAYOUT = SOURCE.layout
+WORDS = SOURCE.inputs[:, 0].long()
+NUMBERS = SOURCE.inputs[:, -1, :2]
+
+
+def outputs(net, seed=3):
+    """Of one member, and its weights without padding."""
+    w, buffers = net.init([seed])
+    one = {k: v[0] for k, v in w.items()}
+    return net.forward(one, buffers, SOURCE.inputs, Pass((), None))[0], net.unpadded(one)
+
+
+def head(w, h):
+    """The MLP as torch's functions make it, without skips."""
+    layers = sum(name.startswith("hidden") for name in w) // 2
+    for i in range(layers):
+        h = torch.relu(h @ w[f"hidden{i}.weight"] + w[f"hidden{i}.bias"])
+    return h @ w["out.weight"] + w["out.bias"]
+
+
+@pytest.mark.parametrize("depth", [0, 1])
+def test_the_mean_of_words_is_torchs_embedding_bag(depth):
+    net = Bag(LAYOUT, 3, small_setting(7, depth))
+    out, w = outputs(net)
+    mean = F.embedding_bag(WORDS, w["embedding.weight"], mode="mean", padding_idx=0)
+    assert torch.allclose(out, head(w, torch.cat((mean, NUMBERS), -1)), atol=1e-6)
+    assert w["embedding.weight"].shape == (LAYOUT.ids, WIDE)
+    assert w["embedding.weight"].abs().max() <= 1 / WIDE
+    assert not F.embedding_bag(torch.zeros(1, 4, dtype=torch.int64), mean, mode="mean", padding_idx=0).any()
+
+
+def test_pairs_of_neighbours_stand_beside_the_words():
+    out, w = outputs(Bigrams(LAYOUT, 3, small_setting(7, 0)))
+    table = w["embedding.weight"]
+    assert table.shape == (LAYOUT.ids + PAIRS, WIDE)
+    means = []
+    for row in WORDS.tolist():
+        own = [word for word in row if word]
+        pairs = [(a * 0x9E3779B1 + b) * 0x85EBCA6B % 2**32 >> 17 for a, b in itertools.pairwise(own)]
+        means.append(table[own + [LAYOUT.ids + pair for pair in pairs]].mean(0))
+    assert torch.allclose(out, head(w, torch.cat((torch.stack(means), NUMBERS), -1)), atol=1e-6)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_kims_network_is_torchs_convolutions(depth):
+    out, w = outputs(Kim(LAYOUT, 3, small_setting(13, depth)))
+    vectors = w["embedding.weight"][WORDS] * (WORDS > 0).unsqueeze(-1)
+    padded = F.pad(vectors.mT, (0, WINDOWS[-1] - 1))
+    highest = []
+    for window in WINDOWS:
+        conv = nn.Conv1d(WIDE, 4, window)
+        conv.weight.data = w[f"window{window}.weight"].reshape(window, WIDE, 4).permute(2, 1, 0)
+        conv.bias.data = w[f"window{window}.bias"]
+        highest.append(torch.relu(conv(padded)).amax(-1))
+    assert torch.allclose(out, head(w, torch.cat((*highest, NUMBERS), -1)), atol=1e-6)
+
+
+def test_gradients_of_the_table_are_torchs():
+    table = torch.randn(2, 40, WIDE, requires_grad=True)
+    ids = torch.stack([WORDS, WORDS.flip(0)])
+    factor = torch.randn(2, 12, WIDE)
+    (mean,) = torch.autograd.grad((averaged(table, ids) * factor).sum(), table)
+    want = [F.embedding_bag(i, t, mode="mean", padding_idx=0) for i, t in zip(ids, table, strict=True)]
+    (want_mean,) = torch.autograd.grad((torch.stack(want) * factor).sum(), table)
+    assert torch.allclose(mean, want_mean, atol=1e-6)
+    (every,) = torch.autograd.grad((gathered(table, ids) * factor.unsqueeze(-2)).sum(), table)
+    picked = torch.stack([t[i] for i, t in zip(ids, table, strict=True)])
+    (want_every,) = torch.autograd.grad((picked * factor.unsqueeze(-2)).sum(), table)
+    assert torch.allclose(every, want_every, atol=1e-5)
+
+
+def test_under_vmap_the_mean_is_the_same():
+    table, ids = torch.randn(3, 40, WIDE), WORDS.expand(3, -1, -1)
+    assert torch.allclose(torch.func.vmap(averaged)(table, ids), averaged(table, ids), atol=1e-6)
+
+
+def test_a_text_without_a_word_is_a_vector_of_zeros():
+    assert not averaged(torch.randn(5, WIDE), torch.zeros(2, 7, dtype=torch.int64)).any()
+
+
+def test_alternatives_change_no_output():
+    for kind in (Bag, Bigrams, Kim):
+        net = kind(LAYOUT, 3, small_setting(7, 1))
+        w, buffers = net.init([3])
+        other = SOURCE.inputs.clone()
+        other[:, 1 : LAYOUT.planes - LAYOUT.trailing] = 1
+        both = [
+            net.forward({k: v[0] for k, v in w.items()}, buffers, x, Pass((), None))[0] for x in (SOURCE.inputs, other)
+        ]
+        assert torch.equal(*both)
+
+
+@pytest.mark.parametrize(("net", "kind"), {"auto": Bag, "bag": Bag, "bigrams": Bigrams, "kim": Kim}.items())
+def test_the_setting_names_the_network(net, kind):
+    assert type(built_in((1, 16), 2, Setting(net=net), (), layout=TextLayout(16, 2000))) is kind
+
+
+def test_networks_of_other_data_are_refused():
+    with pytest.raises(RecipeError, match="is 'mlp' and rows are text; take auto or one of bag, bigrams, kim"):
+        built_in((1, 16), 2, Setting(net="mlp"), (), layout=TextLayout(16, 2000))
+    with pytest.raises(RecipeError, match="is 'kim' and rows are no text"):
+        built_in((16,), 2, Setting(net="kim"), ())

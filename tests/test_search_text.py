@@ -1,0 +1,102 @@
+"""A search over texts from end to end, as a newcomer would type it."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+import tauten
+from tauten.cli import app
+from tauten.errors import OptionError, RecipeError
+from tauten.model import Model
+
+KINDS = {
+    "food": ("soup", "bread", "cheese", "salad", "fresh apple"),
+    "travel": ("train", "plane", "old harbour", "road", "ticket"),
+}
+FRAMES = ("the {} was there", "we took the {}", "never again this {} !", "{} , what else ?", "a {} like no other")
+
+
+@pytest.fixture
+def file(tmp_path):
+    rows = [
+        {"text": frame.format(word), "long": len(frame) + i % 3, "label": kind}
+        for kind, words in KINDS.items()
+        for i, frame in enumerate(FRAMES)
+        for word in words
+    ]
+    path = tmp_path / "notes.csv"
+    pd.DataFrame(rows).to_csv(path, index=False)
+    return path
+
+
+def test_the_command_line_searches_texts_and_predicts_new_ones(file, tmp_path, capsys):
+    run = tmp_path / "run"
+    asked = ["--text", "text", "--target", "label", "--trials", "6", "--epochs", "20", "--lr", "0.03", "--width", "16"]
+    app(["search", str(file), *asked, "--threads", "1", "--out", str(run)], standalone_mode=False)
+    assert "--text text" in capsys.readouterr().out.replace("\n", " "), "the next command reads the data alike"
+    found = json.loads((run / "result.json").read_text())
+    assert found["reading"] == {"text": "text"}
+    assert found["columns"] == 2
+    assert "noise_loss" not in found["traits"]["measured"]
+    assert (run / "report.html").is_file()
+    new = tmp_path / "new.jsonl"
+    new.write_text('{"text": "The soup, again?", "long": 17}\n{"text": "we took the plane", "long": 12}\n{"long": 3}\n')
+    app(["predict", str(run), str(new), "-o", str(tmp_path / "p.csv")], standalone_mode=False)
+    predicted = pd.read_csv(tmp_path / "p.csv")
+    assert predicted["prediction"][:2].tolist() == ["food", "travel"]
+    assert np.isfinite(predicted["probability_food"]).all()
+    model = Model.load(run)
+    both = model.predict_proba(pd.read_json(new, lines=True).iloc[:1])
+    assert both[0, 0] == pytest.approx(predicted["probability_food"][0], abs=1e-7), "a text alone is the same"
+
+
+def test_one_seed_gives_one_result_and_kims_network_is_a_choice(file):
+    options = {
+        "text": "text",
+        "target": "label",
+        "trials": 3,
+        "setting": {"net": "kim", "epochs": 1, "width": 6, "depth": 1},
+    }
+    first, again = (tauten.search(file, **options, seed=5).evidence for _ in range(2))
+    assert first["difference"] == again["difference"]
+    assert first["setting"]["net"] == "kim"
+
+
+def test_a_network_of_ones_own_reads_ids_and_the_words_fall_out_for_it_too(file):
+    def build():
+        return Own()
+
+    class Own(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.vectors = nn.EmbeddingBag(3000, 8, mode="sum", padding_idx=0)
+            self.out = nn.Sequential(nn.ReLU(), nn.Linear(8, 2))
+
+        def forward(self, x):
+            return self.out(self.vectors(x[:, 0].long()))
+
+    kept = ["word_dropout", "weight_decay"]
+    found = tauten.search(
+        file, target="label", text="text", model=build, trials=4, techniques=kept, setting={"epochs": 2}
+    )
+    assert {name for t in found.evidence["race"] for name in t["techniques"]} >= set(kept)
+
+
+def test_techniques_of_other_data_are_refused(file):
+    with pytest.raises(OptionError, match=r"technique 'input_noise' is for tables and images and these are text"):
+        tauten.search(file, target="label", text="text", trials=3, techniques="input_noise")
+    with pytest.raises(RecipeError, match=r"setting\.net is 'mlp' and rows are text"):
+        tauten.search(file, target="label", text="text", trials=3, setting={"net": "mlp"})
+
+
+def test_recipes_are_compared_on_texts(file):
+    measured = tauten.compare(
+        file, target="label", text="text", recipes=["plain", "usual"], setting={"epochs": 3}, deliver=True
+    )
+    frame = pd.read_csv(file)
+    assert set(measured.models["plain"].predict(frame)) <= {"food", "travel"}
+    assert isinstance(measured.models["plain"].outputs(frame), torch.Tensor)
