@@ -151,7 +151,7 @@ def test_a_whole_search_by_a_ladder_says_so(pretrained):
     said = [e.text for e in events if isinstance(e, Note)]
     assert said[0].startswith("members train stacked: a step's forward pass has ")
     assert said[1].startswith("few trainings: ladder (4 trials)")
-    assert (found.sampler, found.stacked) == ("ladder", True)
+    assert (found.sampler, found.engine) == ("ladder", "torch, stacked")
     assert [t.recipe.names for t in found.trials if t.lane == "recipes"][1:] == [("dropout",)]
 
 
