@@ -24,6 +24,7 @@ from record import missing, save, sentence
 from scipy import stats
 
 from tauten import searching
+from tauten.builder import Builder
 from tauten.cells import Arm
 from tauten.data import Table, load
 from tauten.evidence import Choice
@@ -32,7 +33,6 @@ from tauten.finals import Finals, Plan, Scores
 from tauten.found import Found
 from tauten.heldout import Held, train_arms
 from tauten.options import Options
-from tauten.population import Builder
 from tauten.searching import Prepared, find, prepare
 from tauten.unrecorded import Unrecorded
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import train_test_split
 
+from tauten.builder import Builder
 from tauten.cells import Arm
 from tauten.data import of_arrays
 from tauten.data.images import images
@@ -16,7 +17,6 @@ from tauten.evidence import compare, interval
 from tauten.folds import Development
 from tauten.heldout import train_arms
 from tauten.options import Options
-from tauten.population import Builder
 from tauten.split import selection_plan
 
 DATA = {"mnist": ("mnist", 1000), "fashion": ("fashion_mnist", 2000), "full": ("fashion_mnist", None)}

@@ -16,7 +16,7 @@ EPOCHS = 100_000
 
 def precisions() -> list[str]:
     """Those that the native engine can be asked for."""
-    from tauten.population import Builder
+    from tauten.builder import Builder
 
     return ["fp32", "bf16"] if "precision" in inspect.signature(Builder).parameters else ["fp32"]
 
@@ -50,8 +50,9 @@ def population(
     shape: Shape | Images, members: int, threads: int, native: bool, precision: str = "fp32"
 ) -> Iterator[int]:
     """Members of one recipe with different seeds, on the native or a torch engine; a visit is one epoch of all."""
+    from tauten.builder import Builder
     from tauten.member import Member
-    from tauten.population import Builder, Population
+    from tauten.population import Population
 
     own, source = problem(shape)
     extra = {} if precision == "fp32" else {"precision": precision}

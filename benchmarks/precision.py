@@ -42,11 +42,12 @@ from ranking import (
 from replay import Recorded
 from rungs import numbers, text
 
+from tauten.builder import Builder
 from tauten.draws import derive_seed
 from tauten.folds import Fold
 from tauten.member import Member
 from tauten.metrics import metric
-from tauten.population import Builder, Population
+from tauten.population import Population
 from tauten.recipe import Recipe
 from tauten.sampler import make_sampler
 

@@ -22,6 +22,7 @@ from arena import random_recipe
 from replay import Pool, Recorded, ladder
 from scipy.stats import kendalltau
 
+from tauten.builder import Builder
 from tauten.cores import free_cores
 from tauten.data import load
 from tauten.draws import derive_seed
@@ -29,7 +30,7 @@ from tauten.folds import Development, Fold
 from tauten.member import Group, Member
 from tauten.metrics import metric
 from tauten.options import Options
-from tauten.population import Builder, Population
+from tauten.population import Population
 from tauten.recipe import Recipe
 from tauten.space import Space
 from tauten.split import holdout, selection_plan

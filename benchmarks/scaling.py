@@ -96,7 +96,8 @@ def compatible() -> list[str]:
 
 def epoch(axis: str, size: int) -> dict[str, float]:
     """Seconds of an epoch and bytes of memory at one point; to be called in a process of its own."""
-    from tauten.population import Builder, Population
+    from tauten.builder import Builder
+    from tauten.population import Population
 
     data = sources(axis, size)
     crowd, times = members(axis, size), []

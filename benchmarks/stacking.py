@@ -15,13 +15,14 @@ from contextlib import ExitStack
 import torch
 from torch import Tensor, nn
 
+from tauten.builder import Builder
 from tauten.engines.single import Single
 from tauten.engines.slots import Lift
 from tauten.engines.vmapped import Vmapped
 from tauten.member import Member, Source
 from tauten.nets.base import Net
 from tauten.nets.module import ModuleNet
-from tauten.population import Builder, Population
+from tauten.population import Population
 from tauten.recipe import Recipe
 from tauten.setting import Setting
 from tauten.technique import technique

@@ -10,8 +10,9 @@ import statistics
 import time
 
 from tauten import population
+from tauten.builder import Builder
 from tauten.member import Member
-from tauten.population import Builder, Population
+from tauten.population import Population
 from tauten.recipe import Recipe
 from tauten.technique import technique
 from tauten.testing import problem

@@ -5,7 +5,8 @@
 
 `run` is resumable: one part is one search of one contender on one data set, in a process of its own, and a part whose
 figures exist is skipped. DIR holds vehicle.csv.gz, credit-g.csv.gz, phoneme.csv.gz and adult.csv.gz (OpenML, last
-column `target`); adult is searched once, with five times the budget. Peers need `pip install tauten[bench]`.
+column `target`); adult is searched once (by Tauten and random search twice), with five times the budget. Peers need
+`pip install tauten[bench]`.
 
 All contenders get the same development rows, folds, network, setting and space of recipes (`arena.py`) and all cores,
 one thread each; Tauten alone may train for longer than the setting's epochs, where its budget leaves time for that. The
@@ -29,6 +30,8 @@ NAME, BUDGET, REPEATS = "time_to_quality", 120.0, 3
 DATA = ("digits", "vehicle", "credit-g", "phoneme", "adult")
 LONG = {"adult": 5}
 """Searched once, with so many times the budget."""
+TWICE = ("adult_tauten", "adult_random")
+"""Searched again nevertheless; `figures/time_to_quality/notes.md` says why."""
 TITLES = {
     "optuna": "Optuna: TPE + MedianPruner over the lean loop",
     "keras": "KerasTuner: Hyperband, Keras on torch",
@@ -62,8 +65,9 @@ def parts(repeats: int) -> list[str]:
     return [
         f"{data}_{contender}_{repeat}"
         for data in DATA
-        for repeat in range(1 if data in LONG else repeats)
+        for repeat in range(repeats)
         for contender in ("tauten", *TITLES)
+        if data not in LONG or repeat < 1 + (f"{data}_{contender}" in TWICE)
     ]
 
 

@@ -17,9 +17,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from tauten.builder import Builder
 from tauten.draws import Draws, derive_seed
 from tauten.member import Member
-from tauten.population import Builder, Population
+from tauten.population import Population
 from tauten.recipe import Recipe
 from tauten.setting import Setting
 from tauten.technique import techniques

@@ -37,7 +37,7 @@ optim
 nets
 cores
 engines
-population
+builder population
 race space tpe sampler lane journal unrecorded speed
 evidence
 options

@@ -33,7 +33,7 @@ def test_every_reference_network_is_told_in_full(name):
     for place in told["places"]:
         assert place["call"] in text
     data = "images" if len(shape) == 3 else "tables"
-    assert set(told["techniques"]) == {name for name, kind in techniques().items() if data in kind.data}
+    assert set(told["techniques"]) == {own for own, kind in techniques().items() if data in kind.data}
     assert all(act != "elsewhere" for act in told["techniques"].values())
 
 

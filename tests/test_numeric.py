@@ -10,12 +10,13 @@ from sklearn.datasets import load_diabetes
 
 import tauten
 from tauten.budget import Pace
+from tauten.builder import Builder
 from tauten.data import from_arrays, load
 from tauten.folds import Development
 from tauten.member import Group, Member
 from tauten.model import Model
 from tauten.options import Options
-from tauten.population import Builder, Population
+from tauten.population import Population
 from tauten.recipe import Recipe
 from tauten.searching import prepare
 from tauten.setting import Setting

@@ -7,6 +7,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.metrics import balanced_accuracy_score
 
 import tauten
+from tauten.builder import Builder
 from tauten.engines.stacked import Stacked
 from tauten.engines.step import base_loss
 from tauten.errors import OptionError, RunError
@@ -14,7 +15,7 @@ from tauten.evidence import compare, interval
 from tauten.member import Member, Source
 from tauten.metrics import metrics_for
 from tauten.own import Own
-from tauten.population import Builder, Population
+from tauten.population import Population
 from tauten.recipe import Recipe
 from tauten.technique import TASKS
 from tauten.techniques.dropout import Dropout

@@ -3,10 +3,10 @@ import pytest
 import torch
 from torch import nn
 
+from tauten.builder import Builder
 from tauten.data import of_arrays
 from tauten.errors import OptionError, RecipeError
 from tauten.options import Options
-from tauten.population import Builder
 from tauten.recipe import Recipe
 from tauten.searching import prepare
 from tauten.technique import techniques

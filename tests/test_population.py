@@ -2,9 +2,10 @@ import pytest
 import torch
 from torch import nn
 
+from tauten.builder import Builder
 from tauten.errors import OptionError, RecipeError
 from tauten.member import Group, Member, Source, one_hot
-from tauten.population import Builder, Population
+from tauten.population import Population
 from tauten.recipe import Recipe
 from tauten.setting import Setting
 from tauten.techniques.batch_norm import BatchNorm

@@ -10,6 +10,7 @@ import torch
 from sklearn.metrics import log_loss
 from torch import nn
 
+from tauten.builder import Builder
 from tauten.cells import Arm
 from tauten.data import load
 from tauten.draws import derive_seed
@@ -18,7 +19,6 @@ from tauten.folds import Development
 from tauten.heldout import Held, train_arms
 from tauten.metrics import metric
 from tauten.options import Options
-from tauten.population import Builder
 from tauten.recipe import Recipe
 from tauten.result import result_of, to_text
 from tauten.searching import find, prepare

@@ -7,11 +7,12 @@ from time import perf_counter
 
 import numpy as np
 
+from tauten.builder import Builder
 from tauten.folds import Fold
 from tauten.journal import decode_array, encode_array
 from tauten.member import Member
 from tauten.metrics import Metric
-from tauten.population import Builder, Population
+from tauten.population import Population
 from tauten.recipe import Recipe
 from tauten.unrecorded import Recorder
 

@@ -7,6 +7,7 @@ from statistics import fmean
 from time import perf_counter
 
 from tauten.budget import LADDER, PHASES, RACE, Budget, Costs, Pace, Scale
+from tauten.builder import Builder
 from tauten.callables import rehearse
 from tauten.cells import Arm
 from tauten.errors import OptionError
@@ -14,7 +15,6 @@ from tauten.finals import Plan
 from tauten.folds import Development
 from tauten.metrics import Metric
 from tauten.options import Options
-from tauten.population import Builder
 from tauten.race import Race, ladder
 from tauten.racing import SHIFTS, Racing, Standing, slots
 from tauten.recipe import Recipe

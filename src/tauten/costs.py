@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from tauten.builder import Builder
 from tauten.cells import Arm
 from tauten.member import Source
 from tauten.model import Model
-from tauten.population import Builder
 from tauten.speed import gradients_a_second
 
 INFERENCE_ROWS = 1_024

@@ -44,7 +44,8 @@ class Found:
     sampler: str
     folds: int
     precision: str
-    stacked: bool
+    engine: str
+    network: str
     gradient_evaluations: int
     seconds: dict[str, float]
     race_seconds: dict[str, float]

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from tauten.builder import Builder
 from tauten.cells import Arm
 from tauten.data import Table
 from tauten.draws import derive_seed
@@ -16,7 +17,7 @@ from tauten.member import Member
 from tauten.metrics import Metric
 from tauten.model import Model
 from tauten.options import Options
-from tauten.population import Builder, Population
+from tauten.population import Population
 from tauten.setting import Setting
 from tauten.text.layout import TextLayout
 

@@ -32,7 +32,7 @@ def _lines(figures: Mapping[str, Any], folder: Path) -> dict[str, str]:
     kind = figures["task"] if not figures["classes"] else f"{figures['classes']} classes"
     rows = figures["n_train"] + figures["n_holdout"]
     setting = ", ".join(f"{key} {_value(value)}" for key, value in figures["setting"].items())
-    engine = "built-in network" if figures["network"] == "mlp" else "a module of your own"
+    network = "a module of your own" if figures["network"] == "module" else f"built-in {figures['network']}"
     threads = "1 thread" if figures["threads"] == 1 else f"{figures['threads']} threads"
     said = "".join(f"; {name.replace('_', ' ')} {text}" for name, text in figures["reading"].items())
     said += f"; class weight {figures['class_weight']}" if figures.get("class_weight") else ""
@@ -42,7 +42,7 @@ def _lines(figures: Mapping[str, Any], folder: Path) -> dict[str, str]:
         "Recipe": _recipe(figures["recipe"]),
         "Setting": f"{setting}; trained for {figures['epochs_trained']} epochs",
         "Time": time_spent(figures),
-        "Run": f"{engine}, {figures['engine']}, {figures['precision']}, {threads}, "
+        "Run": f"{network}, {figures['engine']}, {figures['precision']}, {threads}, "
         f"seed {figures['seed']}; " + ", ".join(f"{name} {own}" for name, own in figures["versions"].items()),
         "Next": f"tauten predict {shlex.quote(str(folder))} DATA -o predictions.csv",
     }

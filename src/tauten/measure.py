@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import nn
 
+from tauten.builder import Builder
 from tauten.callables import rehearse
 from tauten.cells import Arm, Trainer
 from tauten.data import Table, check_network
@@ -21,7 +22,6 @@ from tauten.metrics import Metric
 from tauten.model import Model
 from tauten.options import Options
 from tauten.own import BUILT_IN, Own
-from tauten.population import Builder
 from tauten.race import Race, Rung
 from tauten.racing import Racing
 from tauten.recipe import Recipe

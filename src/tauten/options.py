@@ -13,9 +13,13 @@ from tauten.partners import misfit
 from tauten.setting import Setting
 from tauten.technique import Technique, technique, techniques
 
-SMALL: Mapping[str, Mapping[str, Value]] = {"images": {"width": 64, "depth": 1}, "text": {"depth": 1}}
+SMALL: Mapping[str, Mapping[str, Value]] = {
+    "images": {"width": 64, "depth": 1},
+    "text": {"depth": 1, "learning_rate": 0.005},
+}
 """What a search of some data begins with. Images: a step takes a fifth of the time of one at the setting's own size
-(128, 2), and of 1,000 digits it learns no less than one of (64, 2). Text: averaged words gain nothing by more layers."""
+(128, 2), and of 1,000 digits it learns no less than one of (64, 2). Text: more layers gain nothing, and at a rate of
+0.001 five epochs of 500 texts leave a network of words where it began (SST-2 57 %, at 0.005 67 %)."""
 STEPS = 300
 """Optimizer steps of a full training, unless epochs are given."""
 PRECISIONS = ("auto", "fp32", "bf16")

@@ -21,12 +21,13 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
+from tauten.builder import Builder
 from tauten.draws import derive_seed
 from tauten.folds import Fold
 from tauten.lane import Lane
 from tauten.member import Group, Member
 from tauten.metrics import Metric
-from tauten.population import Builder, Population
+from tauten.population import Population
 from tauten.race import Entry, Finish, Leave, Race, next_lane, place
 from tauten.recipe import Recipe
 from tauten.sampler import Sampler

@@ -22,7 +22,6 @@ from tauten.finals import shown_interval
 from tauten.found import Found
 from tauten.journal import NAME as JOURNAL
 from tauten.model import Model
-from tauten.native.library import describe
 from tauten.nested import Nested
 from tauten.recipe import Recipe
 from tauten.trial import Trial
@@ -126,7 +125,7 @@ def result_of(found: Found, nested: Nested | None = None) -> Result:
         "rows": found.n_train,
         "columns": table.columns,
         "outputs": len(table.classes) or len(table.targets),
-        "network": "module" if found.model.build else "mlp",
+        "network": found.network,
         "verdict": found.verdict.name,
         "epochs_trained": (found.plain if found.verdict.name == "no evidence" else found.chosen).epochs,
     }
@@ -173,9 +172,7 @@ def result_of(found: Found, nested: Nested | None = None) -> Result:
         "race_seconds": found.race_seconds,
         "threads": found.options.threads,
         "precision": found.precision,
-        "engine": describe()
-        if found.model.build is None
-        else f"torch, {'stacked' if found.stacked else 'one at a time'}",
+        "engine": found.engine,
         "seed": found.options.seed,
         "curves": {name: _curves(found, name) for name in ("plain", "usual", "chosen")},
         "race": [_trial(t) for t in found.trials],

@@ -19,7 +19,7 @@ from tauten.errors import OptionError
 from tauten.recipe import Recipe
 from tauten.setting import Setting
 from tauten.space import Floats, Space, Values
-from tauten.technique import DATA, HOOKS, Technique, technique
+from tauten.technique import HOOKS, Technique, technique
 from tauten.tpe import propose
 
 STARTUP = 16
@@ -204,7 +204,7 @@ def likely_first(kinds: Iterable[type[Technique]]) -> list[type[Technique]]:
     """
 
     def key(kind: type[Technique]) -> tuple[bool, int, int, str]:
-        return kind.data == DATA, min(map(HOOKS.index, kind.hooks)), kind.passes, kind.name
+        return len(kind.data) > 1, min(map(HOOKS.index, kind.hooks)), kind.passes, kind.name
 
     return sorted(kinds, key=key)
 

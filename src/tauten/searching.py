@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
+from tauten.builder import Builder
 from tauten.cells import Arm, Trainer
 from tauten.contest import Contest, Field, diverged
 from tauten.costs import seconds_ratios
@@ -24,7 +25,6 @@ from tauten.heldout import Held, train_arms
 from tauten.metrics import Metric
 from tauten.options import Options
 from tauten.own import BUILT_IN, Own
-from tauten.population import Builder
 from tauten.racing import Standing
 from tauten.split import Rows, Sealed, holdout, selection_plan
 from tauten.traits import predictions, traits
@@ -202,7 +202,8 @@ def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
         table, options, metrics, plan, chosen, arms[1], arms[2], choice, field, scored, held_scores, apart,
         differences, decided, agreement, ablation, model, len(dev.y), len(opened.y),
         tuple(contest.racing.trials.values()), contest.sampler, selection.folds, prepared.builder.precision,
-        contest.stacked,        contest.racing.gradient_evaluations + trainer.gradient_evaluations,
+        prepared.builder.engine(model.recipe), prepared.builder.network(model.recipe),
+        contest.racing.gradient_evaluations + trainer.gradient_evaluations,
         seconds, dataclasses.asdict(contest.racing.seconds), float(ratio), bool(small), changed, tuple(notes),
     )  # fmt: skip
 

@@ -3,8 +3,9 @@
 import dataclasses
 import time
 
+from tauten.builder import Builder
 from tauten.member import Member, Source
-from tauten.population import Builder, Population
+from tauten.population import Population
 from tauten.recipe import Recipe
 
 BATCHES = 12

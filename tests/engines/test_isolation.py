@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from tauten.builder import Builder
 from tauten.declare import Hyperparameter
 from tauten.engines.slots import Resident, SlotEngine
 from tauten.engines.stacked import Stacked
@@ -15,7 +16,7 @@ from tauten.engines.vmapped import Vmapped
 from tauten.member import Group, Member
 from tauten.nets.module import ModuleNet
 from tauten.partners import misfit
-from tauten.population import Builder, Population
+from tauten.population import Population
 from tauten.recipe import Recipe
 from tauten.setting import Setting
 from tauten.technique import techniques

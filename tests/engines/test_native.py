@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from tauten import draws
+from tauten.builder import Builder
 from tauten.declare import Hyperparameter
 from tauten.draws import philox
 from tauten.engines.native import NativeEngine, able, bf16
@@ -24,7 +25,7 @@ from tauten.native import interface, library
 from tauten.native.build import VARIANTS, path
 from tauten.native.library import choose, cpu_features
 from tauten.nets.mlp import ACTIVATIONS, MLP
-from tauten.population import Builder, Population
+from tauten.population import Population
 from tauten.recipe import Recipe
 from tauten.setting import Setting
 from tauten.technique import _REGISTRY as REGISTRY
@@ -588,7 +589,8 @@ def test_an_interrupt_ends_training_and_its_threads():
 REPEATED = """
 import resource, torch
 from tauten.member import Member
-from tauten.population import Builder, Population
+from tauten.builder import Builder
+from tauten.population import Population
 from tauten.recipe import Recipe
 from tauten.testing import problem, small_setting
 

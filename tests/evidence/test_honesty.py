@@ -16,6 +16,7 @@ from sklearn.datasets import load_digits
 
 import tauten
 from tauten import searching
+from tauten.builder import Builder
 from tauten.cells import Arm, Trainer
 from tauten.data import from_arrays, load
 from tauten.draws import derive_seed
@@ -34,7 +35,6 @@ from tauten.finals import Finals
 from tauten.folds import Development
 from tauten.metrics import METRICS
 from tauten.options import Options
-from tauten.population import Builder
 from tauten.recipe import Recipe
 from tauten.result import result_of
 from tauten.searching import Phase, find, prepare

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+from tauten.builder import Builder
 from tauten.draws import derive_seed
 from tauten.experiments import experiments
 from tauten.experiments.adamw import Cell, lost, reading, slope
 from tauten.experiments.members import images
 from tauten.member import Member
-from tauten.population import Builder, Population
+from tauten.population import Population
 from tauten.recipe import Recipe
 from tauten.setting import Setting
 from tauten.techniques.weight_decay import WeightDecay

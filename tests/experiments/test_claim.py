@@ -12,6 +12,7 @@ from scipy import stats
 from sklearn.datasets import load_digits
 
 import tauten
+from tauten.builder import Builder
 from tauten.draws import derive_seed
 from tauten.engines.block import Completed
 from tauten.errors import DataError, OptionError
@@ -21,7 +22,7 @@ from tauten.experiments import experiments
 from tauten.experiments.claim import TELLERS, Run, Told, claim, text_of
 from tauten.experiments.members import gain, images, outputs, over_seeds, scores, trained
 from tauten.member import Member, Source
-from tauten.population import Builder, Population
+from tauten.population import Population
 from tauten.recipe import Recipe
 from tauten.setting import Setting
 

@@ -13,6 +13,7 @@ import torch
 from scipy import stats
 from sklearn.datasets import load_digits
 
+from tauten.builder import Builder
 from tauten.draws import derive_seed
 from tauten.errors import DataError, OptionError, RunError
 from tauten.evidence import compare, interval
@@ -21,7 +22,7 @@ from tauten.experiments.arms import ARMS
 from tauten.experiments.problem import cells, load_problem
 from tauten.experiments.rows import Row, reading, table
 from tauten.member import Member, Source
-from tauten.population import Builder, Population
+from tauten.population import Population
 
 run = experiments()["dropout-mnist"]
 TRAIN, TEST = 126, 70

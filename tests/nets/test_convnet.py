@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from scipy import stats
 
+from tauten.builder import Builder
 from tauten.draws import Draws
 from tauten.engines.native import bf16
 from tauten.engines.single import Single
@@ -17,7 +18,7 @@ from tauten.nets.built_in import built_in
 from tauten.nets.convnet import ConvNet
 from tauten.nets.mlp import MLP
 from tauten.options import Options
-from tauten.population import Builder, Population
+from tauten.population import Population
 from tauten.recipe import Recipe
 from tauten.setting import Setting
 from tauten.techniques.batch_norm import BatchNorm

@@ -6,10 +6,11 @@ import torch
 import torch.nn.functional as F
 from scipy import stats
 
+from tauten.builder import Builder
 from tauten.member import Member
 from tauten.nets.base import Net, Pass
 from tauten.nets.mlp import MLP, pad_to
-from tauten.population import Builder, Population
+from tauten.population import Population
 from tauten.recipe import Recipe
 from tauten.setting import Setting
 from tauten.techniques.batch_norm import BatchNorm

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from reference import CLASSES, PRETRAINED, ROWS, SINGLE, STACKED, Tied, frozen_backbone, mlp
 from torch import nn
 
+from tauten.builder import Builder
 from tauten.engines.single import Single
 from tauten.engines.slots import Resident, SlotEngine
 from tauten.engines.step import averaged
@@ -16,7 +17,7 @@ from tauten.engines.vmapped import Vmapped
 from tauten.member import Group, Member, Source, one_hot
 from tauten.nets.module import STACKED as STACKED_STEP
 from tauten.nets.module import ModuleNet
-from tauten.population import Builder, Population
+from tauten.population import Population
 from tauten.recipe import Recipe
 from tauten.setting import Setting
 from tauten.techniques.dropout import Dropout

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from tauten.builder import Builder
 from tauten.data import Layout, Preprocessor, Table, TargetScale, as_frame
 from tauten.draws import derive_seed
 from tauten.errors import DataError, OptionError
@@ -16,7 +17,7 @@ from tauten.finals import MEMORY
 from tauten.folds import Development
 from tauten.member import Group, Member, Source, one_hot
 from tauten.options import Options
-from tauten.population import Builder, Population
+from tauten.population import Population
 from tauten.recipe import Recipe
 from tauten.searching import Phase, Tick, Watcher
 from tauten.setting import Setting

@@ -15,12 +15,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tauten.builder import Builder
 from tauten.draws import derive_seed
 from tauten.errors import RunError
 from tauten.experiments.problem import Cell, Problem
 from tauten.member import Member, Source
 from tauten.metrics import METRICS
-from tauten.population import Builder, Population
+from tauten.population import Population
 from tauten.recipe import Recipe
 from tauten.setting import Setting
 from tauten.techniques.dropout import Dropout

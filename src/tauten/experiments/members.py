@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tauten.builder import Builder
 from tauten.draws import derive_seed
 from tauten.engines.block import Completed
 from tauten.errors import DataError
@@ -19,7 +20,7 @@ from tauten.experiments.claim import Run
 from tauten.experiments.problem import digits, load_problem
 from tauten.member import Member, Source, one_hot
 from tauten.metrics import METRICS
-from tauten.population import Builder, Population
+from tauten.population import Population
 from tauten.recipe import Recipe
 
 Floats = NDArray[np.float64]

@@ -60,7 +60,7 @@ def _texts(rows: int, layout: TextLayout, g: torch.Generator) -> torch.Tensor:
     x = torch.randint(1, layout.ids, (rows, layout.planes, layout.length), generator=g).to(torch.float32)
     ends = torch.randint(1, layout.length + 1, (rows, 1, 1), generator=g)
     x = torch.where(torch.arange(layout.length) < ends, x, 0.0)
-    x[:, -layout.trailing :] = torch.randn(rows, layout.trailing, layout.length, generator=g)
+    x[:, -layout.trailing :] = 4 * torch.randn(rows, layout.trailing, layout.length, generator=g)
     return x
 
 
