@@ -68,10 +68,11 @@ def search(
 
     Options: sampler, techniques, augment ("file.py:name", or several: techniques of your own, see
     `tauten.callables.data_technique`), grid, setting (a mapping, such as {"epochs": 30}), folds, seed,
-    threads, precision, task, categorical, drop, text, groups, time, weight, holdout_file, class_weight (None or
-    "balanced"), nested (a number of outer folds that are searched too, in half of the budget, to judge the procedure
-    itself). With `out`, the run is journaled there, can be resumed, and leaves its results. `begun` is when the
-    budget began to run, by `time.monotonic()`; else at the call.
+    threads, precision, task, categorical, drop, text, embed ("file.py:function", of n texts to an array (n, d), which
+    then stands in the place of their columns; beside arrays, pass its vectors as columns), groups, time, weight,
+    holdout_file, class_weight (None or "balanced"), nested (a number of outer folds that are searched too, in half of
+    the budget, to judge the procedure itself). With `out`, the run is journaled there, can be resumed, and leaves its
+    results. `begun` is when the budget began to run, by `time.monotonic()`; else at the call.
 
     Errors: DataError, OptionError, RecipeError, ModelError, RunError; before anything is trained or written.
 

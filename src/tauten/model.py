@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from tauten.conformal import half_width
-from tauten.data import Learnt, TargetScale, TextPreprocessor, learnt_from_json
+from tauten.data import Encoder, Learnt, TargetScale, TextPreprocessor, VectorPreprocessor, learnt_from_json
 from tauten.errors import OptionError, RunError
 from tauten.member import Delivered
 from tauten.nets.base import Net, Pass
@@ -129,8 +129,9 @@ class Model:
         save_file(tensors, Path(folder) / "model.safetensors", {"tauten": json.dumps(about)})
 
     @classmethod
-    def load(cls, folder: str | Path, build: Callable[..., nn.Module] | None = None) -> Self:
-        """Read what `save` wrote; a model of the user's own module needs its `build` again."""
+    def load(cls, folder: str | Path, build: Callable[..., nn.Module] | None = None, embed: str | None = None) -> Self:
+        """Read what `save` wrote; a model of the user's own module needs its `build` again, and one of sentence vectors
+        the "file.py:function" that gives them, since a file of weights names no code."""
         from safetensors import SafetensorError, safe_open
 
         path = Path(folder) / "model.safetensors"
@@ -146,11 +147,19 @@ class Model:
             raise RunError(
                 f"{str(path)!r} holds weights of a module of your own; pass the function that builds it, or --model."
             )
+        preprocessor = learnt_from_json(about["preprocessor"])
+        if isinstance(preprocessor, VectorPreprocessor):
+            if embed is None:
+                raise RunError(
+                    f"{str(path)!r} holds a model that reads sentence vectors; pass embed, the FILE.py:FUNCTION of its "
+                    "search, or --embed."
+                )
+            preprocessor = dataclasses.replace(preprocessor, encoder=Encoder.of(embed))
         w, buffers = ({k.removeprefix(p): v for k, v in tensors.items() if k.startswith(p)} for p in ("w.", "buffers."))
         return cls(
             _recipe(about["recipe"]),
             Delivered(w, buffers),
-            learnt_from_json(about["preprocessor"]),
+            preprocessor,
             TargetScale.from_json(about["scale"]) if about["scale"] else None,
             tuple(about["classes"]),
             tuple(about["targets"]),

@@ -26,7 +26,7 @@ PRECISIONS = ("auto", "fp32", "bf16")
 """Of matrix products in training; auto is bf16 where the processor has it, which keeps the ranking of recipes."""
 MAIN = 0.5
 """The main search's share of a budget where outer searches follow."""
-READING = ("task", "categorical", "drop", "text", "groups", "time", "weight", "holdout_file")
+READING = ("task", "categorical", "drop", "text", "embed", "groups", "time", "weight", "holdout_file")
 """Options that say how the data is to be read."""
 BUDGET = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h)?")
 
@@ -37,10 +37,10 @@ class Options:
 
     `budget` in seconds or `trials` (recipes in the race) bound it; trials make it reproducible to the bit.
     `task` overrides the guess; `categorical`, `drop` and `text` name columns: to be read as labels, to be left out, to
-    be read as words. `groups`
-    names the column of what must stay on one side of every split, `time` that of what comes later, `weight` that of
-    what each row counts, `holdout_file` a file that is the holdout. `class_weight` "balanced" trains every arm as if
-    all classes were equally frequent. `nested` is the number of outer folds that are searched after the main search.
+    be read as words, or where `embed` names a function as its vectors of whole texts. `groups` names the column of what
+    must stay on one side of every split, `time` that of what comes later, `weight` that of what each row counts,
+    `holdout_file` a file that is the holdout. `class_weight` "balanced" trains every arm as if all classes were equally
+    frequent. `nested` is the number of outer folds that are searched after the main search.
     `augment` says where techniques of a person's own are, which have been loaded.
     """
 
@@ -60,6 +60,7 @@ class Options:
     categorical: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     text: tuple[str, ...] = ()
+    embed: str | None = None
     groups: str | None = None
     time: str | None = None
     holdout_file: str | None = None

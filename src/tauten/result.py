@@ -52,17 +52,17 @@ class Result:
         return self.model.predict(X)
 
     @classmethod
-    def load(cls, folder: str | Path, model: Callable[..., nn.Module] | None = None) -> Self:
-        """What a search left in a folder; one of your own network needs the function that builds it again.
+    def load(cls, folder: str | Path, model: Callable[..., nn.Module] | None = None, embed: str | None = None) -> Self:
+        """What a search left in a folder; one of your own network needs the function that builds it again, one of
+        sentence vectors the "file.py:function" that gives them.
 
         RunError where the folder holds no finished search.
         """
         figures = read_figures(folder)
         if figures["schema"] != SCHEMA:
             raise RunError(f"{str(folder)!r} was not left by a search; load its model with tauten.model.Model.load.")
-        return cls(
-            figures["verdict"]["name"], Recipe.load(Path(folder) / "recipe.toml"), figures, Model.load(folder, model)
-        )
+        recipe = Recipe.load(Path(folder) / "recipe.toml")
+        return cls(figures["verdict"]["name"], recipe, figures, Model.load(folder, model, embed))
 
     def save(self, folder: str | Path) -> None:
         """Write recipe.toml, model.safetensors, result.json and report.html into a folder."""

@@ -37,7 +37,7 @@ def table_of(
     `holdout` is the person's own, beside arrays: a tuple (X, y) or a Dataset. OptionError for options that don't go
     with what X is, DataError for data that can't be used.
     """
-    named = ("task", "categorical", "drop", "text", "groups", "time")
+    named = ("task", "categorical", "drop", "text", "embed", "groups", "time")
     columns = {name: getattr(options, name) for name in named}
     if isinstance(X, str | Path) and y is not None:
         raise OptionError(f"y was given beside {str(X)!r}, which holds its own target; leave y out, or pass arrays.")
@@ -91,12 +91,12 @@ def _images(source: str | Path, target: str | Sequence[str] | None, options: Opt
 
 
 def _written(source: str | Path, target: str | Sequence[str] | None, options: Options) -> Table:
-    _no_columns(options, f"{str(source)!r} holds texts")
+    _no_columns(dataclasses.replace(options, embed=None), f"{str(source)!r} holds texts")
     for name, asked in (("target", target), ("weight", options.weight), ("holdout_file", options.holdout_file)):
         if asked is not None:
             raise OptionError(f"{name} is {asked!r} and {str(source)!r} holds texts, without columns; leave it out.")
     columns = texts_in(source)
-    table = load(columns, columns.columns[1], options.task, text=columns.columns[0])
+    table = load(columns, columns.columns[1], options.task, text=columns.columns[0], embed=options.embed)
     return dataclasses.replace(table, name=str(source))
 
 
@@ -112,6 +112,6 @@ def _held(holdout: Any, sample_weight: Any) -> tuple[Any, Any]:
 
 
 def _no_columns(options: Options, what: str) -> None:
-    for name in ("categorical", "drop", "text", "groups", "time"):
+    for name in ("categorical", "drop", "text", "embed", "groups", "time"):
         if asked := getattr(options, name):
             raise OptionError(f"{name} is {asked!r} and {what}, without columns; leave {name} out.")

@@ -21,6 +21,10 @@ Target = Annotated[
     str | None, typer.Option(help="Name of the target column, or several: a,b; of Parquet of images, the labels.")
 ]
 Words = Annotated[str | None, typer.Option(help="Columns a,b of text, read as words.")]
+Embed = Annotated[
+    str | None,
+    typer.Option(help="Vectors of your own for texts: FILE.py:FUNCTION, of n texts to an array (n, d), frozen."),
+]
 Threads = Annotated[str, typer.Option(help="A number, or auto: the physical cores free to this process.")]
 Folder = Annotated[Path | None, typer.Option(help="Folder for the run; runs/NAME by default.")]
 ModelFile = Annotated[str | None, typer.Option(help="Your own network: FILE.py:FUNCTION that returns an nn.Module.")]
@@ -43,6 +47,7 @@ class Data:
     categorical: Annotated[str | None, typer.Option(help="Columns a,b to read as labels, such as codes.")] = None
     drop: Annotated[str | None, typer.Option(help="Columns a,b to leave out.")] = None
     text: Words = None
+    embed: Embed = None
     groups: Annotated[str | None, typer.Option(help="Column of what must not be split, such as the patient.")] = None
     time: Annotated[str | None, typer.Option(help="Column of time: the latest rows are held out.")] = None
     weight: Annotated[str | None, typer.Option(help="Column of what each row counts.")] = None

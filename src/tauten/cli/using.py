@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from tauten.cli.flags import ModelFile
+from tauten.cli.flags import Embed, ModelFile
 from tauten.errors import RunError
 
 Run = Annotated[Path, typer.Argument(help="Folder that a search or a training left.")]
@@ -26,6 +26,7 @@ def predict(
         float | None, typer.Option(help="In regression: low and high, between which this share of targets lies.")
     ] = None,
     model: ModelFile = None,
+    embed: Embed = None,
 ) -> None:
     """Predict the rows of a file, or images, with the model of a run."""
     if out.exists():
@@ -35,7 +36,7 @@ def predict(
     from tauten.predict import predictions, rows_of
     from tauten.show import predicted
 
-    trained = Model.load(run, load_builder(model))
+    trained = Model.load(run, load_builder(model), embed)
     rows, names = rows_of(trained, data)
     table = predictions(trained, rows, interval, names)
     try:

@@ -18,10 +18,12 @@ from tauten.data.scale import TargetScale
 from tauten.data.table import Table
 from tauten.data.tables import from_arrays, load
 from tauten.data.texts import TextPreprocessor, TextTable, holds_texts, texts_in
+from tauten.data.vectors import Encoder, VectorPreprocessor
 
 __all__ = [
     "ArrayPreprocessor",
     "Arrays",
+    "Encoder",
     "Layout",
     "Learnt",
     "Preprocessor",
@@ -29,6 +31,7 @@ __all__ = [
     "TargetScale",
     "TextPreprocessor",
     "TextTable",
+    "VectorPreprocessor",
     "as_frame",
     "check_network",
     "from_arrays",

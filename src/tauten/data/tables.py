@@ -17,6 +17,7 @@ from tauten.data.sides import HELD, crossings, group_codes, joined, joined_targe
 from tauten.data.table import Table
 from tauten.data.targets import Task, beside, encode, weights
 from tauten.data.texts import with_texts
+from tauten.data.vectors import Encoder, VectorTable
 from tauten.errors import DataError
 
 T = TypeVar("T", bound="Table")
@@ -40,6 +41,7 @@ def load(
     categorical: Names = (),
     drop: Names = (),
     text: Names = (),
+    embed: str | None = None,
     weight: str | None = None,
     groups: str | None = None,
     time: str | None = None,
@@ -49,8 +51,8 @@ def load(
 
     `target` is the column to predict, or several (also as "a,b"): by default the one named "target", else the last one.
     `task` overrides the guess that `from_arrays` describes. `categorical` names columns whose values are labels,
-    whatever they look like, `drop` columns to leave out, `text` those read as words, `weight` the column that says how
-    much each row counts,
+    whatever they look like, `drop` columns to leave out, `text` those read as words, or where `embed` names a
+    function (FILE.py:NAME) as its vectors of whole texts, `weight` the column that says how much each row counts,
     `groups` the one whose equal values belong together, `time` the one that says what comes later: none is a feature.
     `holdout_file` has more rows with the same columns, the person's own holdout.
     Raises DataError for a file or a column that can't be used, OptionError for an unknown task.
@@ -79,7 +81,7 @@ def load(
     features = frame.drop(columns=[*targets, *left_out])
     declared = frozenset(_known(categorical, frame, name))
     counts = None if weight is None else frame[weight]
-    table = _table(name, features, frame[list(targets)], task, declared, counts, warnings, written)
+    table = _table(name, features, frame[list(targets)], task, declared, counts, warnings, written, embed)
     return _beside_columns(table, frame, groups, time, held)
 
 
@@ -117,6 +119,7 @@ def from_arrays(
     categorical: Names = (),
     drop: Names = (),
     text: Names = (),
+    embed: str | None = None,
     sample_weight: Any = None,
     groups: str | None = None,
     time: str | None = None,
@@ -127,8 +130,8 @@ def from_arrays(
     Without `task`: labels and numbers with fractions speak for themselves; whole numbers are classes where there are at
     most 20 distinct ones and three rows or more to each on average, else a regression target. Several targets of zeros
     and ones are labels that exclude nobody, "multilabel", others regression targets. `categorical`, `drop`, `text`,
-    `groups`, `time` name columns of X as in `load`, `sample_weight` (n,) says how much each row counts. A Series or
-    DataFrame lends the targets its names. `held` is the person's own holdout, more rows X and y.
+    `groups`, `time` name columns of X and `embed` a function as in `load`, `sample_weight` (n,) says how much each row
+    counts. A Series or DataFrame lends the targets its names. `held` is the person's own holdout, more rows X and y.
     Raises DataError for data that can't be used, OptionError for an unknown task.
 
     >>> from_arrays(np.eye(12), ["no", "yes"] * 6).classes
@@ -144,7 +147,7 @@ def from_arrays(
     declared, left_out = frozenset(_known(categorical, frame, name)), {*_known(drop, frame, name)}
     left_out |= {*_known([c for c in (groups, time) if c is not None], frame, name)}
     written = _known(text, frame, name)
-    table = _table(name, frame.drop(columns=[*left_out]), targets, task, declared, counts, [], written)
+    table = _table(name, frame.drop(columns=[*left_out]), targets, task, declared, counts, [], written, embed)
     return _beside_columns(table, frame, groups, time, mask)
 
 
@@ -193,6 +196,7 @@ def _table(
     counts: "pd.Series[Any] | None",
     warnings: list[str],
     written: Sequence[str],
+    embed: str | None,
 ) -> Table:
     if len(frame) < MIN_ROWS:
         raise DataError(f"{name} has {counted(len(frame), 'row')} of data: expected at least {MIN_ROWS}, so add rows")
@@ -201,8 +205,12 @@ def _table(
             f"{name} has no feature columns: expected at least one beside the target {listed(columns.columns)}"
         )
     targets = encode(columns, task, warnings, as_labels=str(columns.columns[0]) in declared)
-    features = usable(frame.drop(columns=[*written]), declared, warnings)
-    if not features.shape[1] and not written:
+    encoder = None if embed is None else Encoder.of(embed)
+    if encoder is not None and not written:
+        raise DataError(f"{name}: embed is {embed!r} and no column of text is named: expected one, so name it by text")
+    others = encoder.vectors(frame, written) if encoder else frame.drop(columns=[*written])
+    features = usable(others, declared, warnings)
+    if not features.shape[1] and (encoder or not written):
         raise DataError(f"{name} has no feature column left ({'; '.join(warnings)}): add a column that varies")
     names = tuple(map(str, columns.columns))
     table = Table(name, features, targets.y, targets.task, targets.classes, names, ())
@@ -210,4 +218,7 @@ def _table(
         features = without_copies(features, table.by_target(), targets.task != "regression", warnings)
     table = replace(table, frame=features, weights=None if counts is None else weights(counts))
     table = replace(table, warnings=tuple(warnings))
+    if encoder is not None:
+        own = {part: getattr(table, part) for part in table.__dataclass_fields__}
+        return VectorTable(**own, text=tuple(written), encoder=encoder)
     return with_texts(table, {column: frame[column] for column in written}) if written else table
