@@ -11,7 +11,9 @@ from tauten.cli import app
 from tauten.data.tables import load
 from tauten.errors import DataError, OptionError, RunError
 from tauten.model import Model
+from tauten.options import Options
 from tauten.result import Result
+from tauten.sources import table_of
 
 CODE = """
 import numpy as np
@@ -54,28 +56,13 @@ def test_vectors_stand_in_the_place_of_the_text_and_each_text_is_encoded_once(fo
 
 def test_from_search_to_prediction_with_all_that_tables_have(folder):
     run, embed = folder / "run", f"{folder}/mine.py:encode"
-    asked = [
-        "--text",
-        "note",
-        "--embed",
-        embed,
-        "--target",
-        "label",
-        "--trials",
-        "3",
-        "--epochs",
-        "3",
-        "--threads",
-        "1",
-    ]
+    asked = f"--text note --embed {embed} --target label --trials 3 --epochs 2".split()
     app(["search", str(folder / "notes.csv"), *asked, "--out", str(run)], standalone_mode=False)
     found = json.loads((run / "result.json").read_text())
     assert found["reading"] == {"text": "note", "embed": embed}
-    app(
-        ["predict", str(run), str(folder / "notes.csv"), "--embed", embed, "-o", str(folder / "p.csv")],
-        standalone_mode=False,
-    )
-    told = pd.read_csv(folder / "p.csv")
+    out = folder / "p.csv"
+    app(["predict", str(run), str(folder / "notes.csv"), "--embed", embed, "-o", str(out)], standalone_mode=False)
+    told = pd.read_csv(out)
     frame = pd.read_csv(folder / "notes.csv")
     model = Model.load(run, embed=embed)
     np.testing.assert_array_equal(model.predict(frame), told["prediction"])
@@ -108,7 +95,7 @@ def test_embed_goes_with_a_column_of_text(folder):
     embed = f"{folder}/mine.py:encode"
     with pytest.raises(DataError, match="no column of text is named: expected one, so name it by text"):
         load(folder / "notes.csv", "label", embed=embed)
-    with pytest.raises(OptionError, match="embed is .* and X has shape"):
+    with pytest.raises(OptionError, match=r"embed is .* and X has shape"):
         tauten.search(np.zeros((20, 1, 4, 4)), np.arange(20) % 2, trials=3, embed=embed)
 
 
@@ -117,7 +104,6 @@ def test_a_folder_of_texts_has_vectors_too(folder):
         (folder / "texts" / kind).mkdir(parents=True)
         for i in range(8):
             (folder / "texts" / kind / f"{i}.txt").write_text(f"{'a' * (i + 3 * (kind == 'yes'))} b{i}")
-    measured = tauten.compare(
-        str(folder / "texts"), recipes=["plain"], embed=f"{folder}/mine.py:encode", setting={"epochs": 2}, folds=2
-    )
-    assert measured.to_json()["columns"] == 2
+    table = table_of(str(folder / "texts"), None, None, Options(trials=3, embed=f"{folder}/mine.py:encode"))
+    assert list(table.frame) == ["text[0]", "text[1]"]
+    assert table.text == ("text",)
