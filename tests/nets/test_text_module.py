@@ -17,7 +17,7 @@ from tauten.draws import Draws
 from tauten.engines.single import Single
 from tauten.engines.slots import Resident, SlotEngine
 from tauten.engines.vmapped import Vmapped
-from tauten.errors import ModelError, OptionError
+from tauten.errors import ModelError, OptionError, RecipeError
 from tauten.member import Group, Member
 from tauten.model import Model
 from tauten.nets.base import Pass
@@ -25,6 +25,7 @@ from tauten.nets.module import ModuleNet
 from tauten.options import Options
 from tauten.population import Builder
 from tauten.recipe import Recipe
+from tauten.techniques.adversarial_words import AdversarialWords
 from tauten.techniques.dropout import Dropout
 from tauten.techniques.word_dropout import WordDropout
 from tauten.testing import distance, problem, small_setting
@@ -115,3 +116,9 @@ def test_a_transformer_from_inspection_to_prediction(tmp_path, capsys):
     planes = torch.from_numpy(model.preprocessor.transform(frame))
     alone = module(planes[:, 0].long(), planes[:, -1, :1]).detach()
     np.testing.assert_allclose(torch.softmax(alone.double(), -1).numpy(), probabilities, rtol=0, atol=1e-5)
+
+
+def test_attached_to_a_module_it_is_refused_before_training():
+    words = r"adversarial_words acts inside the built-in networks of text and not on a module; take recipe\.without"
+    with pytest.raises(RecipeError, match=words):
+        Recipe((AdversarialWords(),)).attach(nn.Linear(4, 2), task="classification", classes=2)
