@@ -24,7 +24,7 @@ native
 declare tensors
 draws hooks
 text
-imaging
+imaging arranging
 technique
 wording
 techniques setting partners
