@@ -1,7 +1,7 @@
 """Places of texts rearranged: packed to the left, exchanged, shifted; and one of several alternatives taken.
 
-A place is one of L; `source` (M?, B, L) int64 says for each place from which one it is filled, the number of places for
-from none. What is known of places comes as planes (M?, B, A, L), all filled alike. Every operation keeps its shapes, whatever texts hold.
+A place is one of L; `source` (M?, B, L) int64 says for each place from which one it is filled, their number for from
+none. What is known of places comes as planes (M?, B, A, L), all filled alike. Shapes never depend on what texts hold.
 """
 
 import torch
@@ -54,7 +54,8 @@ def inserted(planes: Tensor, new: Tensor, on: Tensor) -> Tensor:
 
     `new` (M?, B, 1, L) are ids; of a new word nothing but its id is known.
 
-    >>> inserted(torch.tensor([[[7, 8, 0]]]), torch.tensor([[[1, 2, 3]]]), torch.tensor([[False, True, False]])).tolist()
+    >>> on = torch.tensor([[False, True, False]])
+    >>> inserted(torch.tensor([[[7, 8, 0]]]), torch.tensor([[[1, 2, 3]]]), on).tolist()
     [[[7, 2, 8]]]
     """
     size = on.shape[-1]
@@ -83,7 +84,7 @@ def nth(kept: Tensor, u: Tensor) -> Tensor:
 
 
 def _sent(to: Tensor, size: int) -> Tensor:
-    """The source (M?, B, size) that sends each of T places to another, `to` (M?, B, T); from `size` on they are lost."""
+    """The source (M?, B, size) that sends each of T places to another one, `to` (M?, B, T); `size` is nowhere."""
     every = to.shape[-1]
     empty = torch.full_like(to[..., :1].expand(*to.shape[:-1], size + 1), every)
     return empty.scatter(-1, to.clamp(max=size), torch.arange(every, device=to.device).expand(to.shape))[..., :size]

@@ -1,4 +1,4 @@
-"""What techniques on text share: which plane of a row says what, and words replaced by what may stand in their place."""
+"""What techniques on text share: which plane of a row says what, and words replaced by their alternatives."""
 
 from typing import TypeVar
 

@@ -11,8 +11,8 @@ class CharacterNoise(
     Technique,
     name="character_noise",
     paper="Belinkov & Bisk 2018, ICLR, arXiv:1711.02173",
-    card="0.05 to 0.3, for texts in which people mistype. A misspelt word shares an id with others, as a word does that "
-    "training never saw, so this also trains what becomes of those. Costs two draws a position.",
+    card="0.05 to 0.3, for texts in which people mistype. A misspelt word shares an id with others, as a word does "
+    "that training never saw, so this also trains what becomes of those. Costs two draws a position.",
     data=("text",),
     planes=("typos",),
 ):
