@@ -66,7 +66,7 @@ def _with_synonyms(table: TextTable, kinds: Iterable[type[Technique]], source: s
         raise OptionError(f"no synonyms for {listed(asking)}: {error}") from error
     if found.texts.synonyms is not None and (found.texts.synonyms < 0).all():
         raise OptionError(
-            f"no synonyms for {listed(asking)}: {table.name} has {len(table.texts.words):,} words and none of them has "
-            "one; give a CSV of word,synonym[,synonym…] of your own as synonyms"
+            f"no synonyms for {listed(asking)}: no word of {table.name} has one; give a CSV of word,synonym[,synonym…] "
+            "of your own by synonyms"
         )
     return found

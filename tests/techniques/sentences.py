@@ -11,7 +11,7 @@ LAYOUT = TextLayout(LENGTH, ids=1000, synonyms=2, typos=1, translations=1, featu
 
 
 def texts(words, rows=2000, known=None):
-    """`rows` times the same text: word i is 1 + i, its synonyms 100 + i and 200 + i where i is known, its typo 300 + i."""
+    """`rows` times one text: word i is 1 + i, its synonyms 100 + i and 200 + i where i is known, its typo 300 + i."""
     x = torch.zeros(rows, LAYOUT.planes, LENGTH)
     for i in range(words):
         x[:, 0, i], x[:, 3, i] = 1 + i, 300 + i

@@ -1,4 +1,5 @@
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ def test_synonyms_of_the_texts_own_words_come_before_its_words():
         assert [word for word in words if word < 100] == [1, 2, 3, 4]
         assert words[-1] == 4
         counts.append(len(new))
-        places.update(after for before, after in zip(words, words[1:], strict=False) if before >= 100)
+        places.update(after for before, after in pairwise(words) if before >= 100)
         ids.update(new)
     total = sum(counts)
     assert total / len(counts) == pytest.approx(4 * 0.3, abs=0.08)

@@ -27,7 +27,7 @@ def test_neighbouring_words_go_from_none_to_a_share_of_them(words):
 
 
 def test_of_two_words_one_stays():
-    found, rows = cuts(0.9, 2)
+    found, _ = cuts(0.9, 2)
     assert {length for _, length, _ in found} == {1}
     firsts = [first for first, _, _ in found]
     assert sum(firsts) / len(firsts) == pytest.approx(0.5, abs=0.05)

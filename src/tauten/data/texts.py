@@ -158,8 +158,10 @@ class TextTable(Table):
         return TextPreprocessor.fit(self.text, own, self.text_layout(layout), layout)
 
     def with_alternatives(self, name: str, find: Callable[[str], Sequence[str]], most: int) -> "TextTable":
-        """With what `find` says may stand in the place of each word; see `tauten.text.coded.with_alternatives`."""
-        found = {word: find(word) for word in self.texts.words}
+        """With what `find` says may stand in a word's place; see `tauten.text.coded.with_alternatives`."""
+        codes = self.texts.codes
+        words = [self.texts.words[code] for code in np.unique(codes[codes >= 0])]
+        found = {word: find(word) for word in words}
         return replace(self, texts=with_alternatives(self.texts, name, found, most))
 
     def content_hash(self) -> str:
