@@ -35,4 +35,4 @@ class SpanCutoff(
         length = torch.minimum((long * lead(self.share, long) * size + further).floor(), (size - 1).clamp_min(0))
         begin = (start * (size - length + 1)).floor()
         cut = ((places >= begin) & (places < begin + length)).unsqueeze(-2)
-        return torch.cat((torch.where(cut, 0.0, words[..., :1, :]), words[..., 1:, :], others), -2), y
+        return torch.cat((torch.where(cut, 0.0, words), others), -2), y
