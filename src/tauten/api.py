@@ -68,11 +68,12 @@ def search(
 
     Options: sampler, techniques, augment ("file.py:name", or several: techniques of your own, see
     `tauten.callables.data_technique`), grid, setting (a mapping, such as {"epochs": 30}), folds, seed,
-    threads, precision, task, categorical, drop, text, embed ("file.py:function", of n texts to an array (n, d), which
-    then stands in the place of their columns; beside arrays, pass its vectors as columns), groups, time, weight,
-    holdout_file, class_weight (None or "balanced"), nested (a number of outer folds that are searched too, in half of
-    the budget, to judge the procedure itself). With `out`, the run is journaled there, can be resumed, and leaves its
-    results. `begun` is when the budget began to run, by `time.monotonic()`; else at the call.
+    threads, precision, task, categorical, drop, text, synonyms (a CSV of word,synonym[,synonym…], or a WordNet's
+    folder where it isn't found by itself), embed ("file.py:function", of n texts to an array (n, d), which then stands
+    in the place of their columns; beside arrays, pass its vectors as columns), groups, time, weight, holdout_file,
+    class_weight (None or "balanced"), nested (a number of outer folds that are searched too, in half of the budget, to
+    judge the procedure itself). With `out`, the run is journaled there, can be resumed, and leaves its results. `begun`
+    is when the budget began to run, by `time.monotonic()`; else at the call.
 
     Errors: DataError, OptionError, RecipeError, ModelError, RunError; before anything is trained or written.
 
@@ -198,8 +199,8 @@ def compare(
     """Measure recipes on the same folds with the same seeds, paired, in one population.
 
     `recipes` are Recipe objects, TOML files, "plain" or "usual". Options: setting (for plain and usual), folds,
-    seed, threads, task, categorical, drop, text, groups, time, weight, class_weight; `sample_weight`, `metric`
-    and `loss` as in `search`.
+    seed, threads, task, categorical, drop, text, synonyms, groups, time, weight, class_weight; `sample_weight`,
+    `metric` and `loss` as in `search`.
     Rows of a test part that a path of images holds take no part.
     With `deliver` each is also trained on all rows (`.models`).
     """
@@ -229,6 +230,7 @@ def make_options(
     categorical: str | Sequence[str] | None = None,
     drop: str | Sequence[str] | None = None,
     text: str | Sequence[str] | None = None,
+    synonyms: str | Path | None = None,
     **others: Any,
 ) -> Options:
     """Options from what a person writes; an unknown one is refused."""
@@ -249,6 +251,7 @@ def make_options(
         categorical=parse_columns(categorical),
         drop=parse_columns(drop),
         text=parse_columns(text),
+        synonyms=None if synonyms is None else str(synonyms),
         **others,
     )
 

@@ -62,7 +62,7 @@ class Contest:
         self.folds = [development.fold(split) for split in splits]
         self._replicate = perf_counter() - begin if len(splits) > 1 else 0.0
         self._fixed = self._fixed_costs(len(development.table.y), len(splits[0].train))
-        self._kinds = options.kinds(development.table.task, builder.module is None, builder.data)
+        self._kinds = options.kinds(development.table.task, builder.module is None, builder.data, builder.layout)
         rehearse(self._kinds, self.folds[0].source)
         self._speed, self._looked, self._turned = 1.0, -math.inf, 0.0
         self.budget = Budget(options.budget, 0.0, len(self.folds))
