@@ -40,8 +40,8 @@ def ids_of(x: Tensor) -> Tensor:
 
 
 def numbers_of(x: Tensor, layout: TextLayout) -> Tensor:
-    """The other columns (M?, B, d) of x (M?, B, P, L)."""
-    return x[..., layout.planes - layout.trailing :, :].flatten(-2)[..., : layout.features]
+    """The other columns (M?, B, d) of x (M?, B, P, L), which may lack the planes of alternatives."""
+    return x[..., x.shape[-2] - layout.trailing :, :].flatten(-2)[..., : layout.features]
 
 
 def parted(technique: Technique, x: Tensor) -> tuple[Tensor, Tensor]:
