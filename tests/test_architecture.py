@@ -49,6 +49,7 @@ heldout costs
 traits
 contest found
 searching
+translating
 nested
 plots report
 result measure predict

@@ -58,7 +58,7 @@ class Builder:
         self.precision = ("bf16" if able_bf16 else "fp32") if precision == "auto" else precision
         self._source, self._outputs = source, source.targets.shape[1]
         self._sizes: dict[Group, int] = {}
-        self.data = source.data
+        self.data, self.layout = source.data, source.layout
         self.module = ModuleNet(module, source.inputs[:2]) if module else None
         if self.module and self.module.outputs != self._outputs:
             raise OptionError(
@@ -67,7 +67,7 @@ class Builder:
 
     def check(self, recipe: Recipe) -> None:
         """RecipeError where the recipe can't act on this network or on this data."""
-        check_fit(recipe.techniques, self._source.task, self.data)
+        check_fit(recipe.techniques, self._source.task, self.data, self.layout)
         for t in recipe.techniques:
             if self.module and t.structural():
                 raise RecipeError(f"{t.name} can't be grafted onto a module; put it into the module itself.")

@@ -62,7 +62,7 @@ class Contest:
         self.folds = [development.fold(split) for split in splits]
         self._replicate = perf_counter() - begin if len(splits) > 1 else 0.0
         self._fixed = self._fixed_costs(len(development.table.y), len(splits[0].train))
-        self._kinds = options.kinds(development.table.task, builder.module is None, builder.data)
+        self._kinds = options.kinds(development.table.task, builder.module is None, builder.data, builder.layout)
         rehearse(self._kinds, self.folds[0].source)
         self._speed, self._looked, self._turned = 1.0, -math.inf, 0.0
         self.budget = Budget(options.budget, 0.0, len(self.folds))
@@ -133,9 +133,9 @@ class Contest:
         ranked = [t.recipe for t in racing.finalists(len(racing.trials), "recipes")]
         return best.with_setting(epochs=self.setting.epochs).setting, ranked
 
-    def measure(self, journal: Recorder, spent: float) -> None:
-        """Before a race against the clock: how fast this machine is, and what full length it affords."""
-        self.budget = Budget(self.options.budget, spent, len(self.folds))
+    def measure(self, journal: Recorder, spent: float, ahead: float) -> None:
+        """Before a race against the clock: how fast this machine is, and what full length it affords; as `Budget`."""
+        self.budget = Budget(self.options.budget, spent, len(self.folds), ahead)
         if self.options.budget is not None:
             self._speed, self._few = journal.once("speed", self._measure)
             if "epochs" not in self.options.setting:

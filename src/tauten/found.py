@@ -52,4 +52,5 @@ class Found:
     train_seconds_ratio: float
     holdout_too_small: bool
     traits: Mapping[str, Any]
+    translations: tuple[Mapping[str, Any], ...]
     warnings: tuple[str, ...]

@@ -12,6 +12,7 @@ from tauten.errors import OptionError
 from tauten.partners import misfit
 from tauten.setting import Setting
 from tauten.technique import Technique, technique, techniques
+from tauten.text.layout import TextLayout
 
 SMALL: Mapping[str, Mapping[str, Value]] = {
     "images": {"width": 64, "depth": 1},
@@ -26,7 +27,7 @@ PRECISIONS = ("auto", "fp32", "bf16")
 """Of matrix products in training; auto is bf16 where the processor has it, which keeps the ranking of recipes."""
 MAIN = 0.5
 """The main search's share of a budget where outer searches follow."""
-READING = ("task", "categorical", "drop", "text", "groups", "time", "weight", "holdout_file")
+READING = ("task", "categorical", "drop", "text", "back_translate", "groups", "time", "weight", "holdout_file")
 """Options that say how the data is to be read."""
 BUDGET = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h)?")
 
@@ -41,7 +42,8 @@ class Options:
     names the column of what must stay on one side of every split, `time` that of what comes later, `weight` that of
     what each row counts, `holdout_file` a file that is the holdout. `class_weight` "balanced" trains every arm as if
     all classes were equally frequent. `nested` is the number of outer folds that are searched after the main search.
-    `augment` says where techniques of a person's own are, which have been loaded.
+    `augment` says where techniques of a person's own are, which have been loaded. `back_translate` names the languages
+    by way of which texts are translated there and back.
     """
 
     budget: float | None = None
@@ -67,6 +69,7 @@ class Options:
     class_weight: str | None = None
     nested: int = 0
     augment: tuple[str, ...] = ()
+    back_translate: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.budget is None) == (self.trials is None):
@@ -124,15 +127,17 @@ class Options:
         asked = self.grid.get("setting.numeric", (ways.default,) if own_module or self.grid else ways.options)
         return tuple(map(str, (self.setting["numeric"],) if "numeric" in self.setting else asked))
 
-    def kinds(self, task: str, structural: bool, data: str = "tables") -> tuple[type[Technique], ...]:
+    def kinds(
+        self, task: str, structural: bool, data: str = "tables", layout: TextLayout | None = None
+    ) -> tuple[type[Technique], ...]:
         """The techniques to search over: those asked for, or all that suit the task, the network and the data."""
-        suited = {k: t for k, t in techniques().items() if not misfit(t, task, data)}
+        suited = {k: t for k, t in techniques().items() if not misfit(t, task, data, layout)}
         able = {k: t for k, t in suited.items() if structural or not t.structural()}
         if self.techniques is None:
             return tuple(able.values())
         for name in self.techniques:
             if name not in able:
-                why = misfit(technique(name), task, data) or "is structural and can't be put into a module"
+                why = misfit(technique(name), task, data, layout) or "is structural and can't be put into a module"
                 raise OptionError(f"technique {name!r} {why}; leave it out of --techniques.")
         return tuple(able[name] for name in dict.fromkeys(self.techniques))
 
@@ -154,7 +159,7 @@ class Options:
             load_technique(reference)
         grid = {k: tuple(v) for k, v in stored["grid"].items()}
         chosen = None if stored["techniques"] is None else tuple(stored["techniques"])
-        columns = {name: tuple(stored.get(name, ())) for name in ("categorical", "drop", "text")}
+        columns = {name: tuple(stored.get(name, ())) for name in ("categorical", "drop", "text", "back_translate")}
         return cls(**{**stored, **columns, "grid": grid, "techniques": chosen, "augment": augment})
 
 

@@ -4,6 +4,10 @@ from collections.abc import Iterable, Sequence
 
 from tauten.errors import ContractError, RecipeError
 from tauten.technique import Technique
+from tauten.text.layout import TextLayout
+
+MAKERS = {"translations": "--back-translate spa makes them"}
+"""How a person has planes of a text made that are not made by themselves."""
 
 
 def check_partners(chosen: Iterable[Technique]) -> None:
@@ -17,10 +21,10 @@ def check_partners(chosen: Iterable[Technique]) -> None:
             raise RecipeError(f"{one.name} can't be combined with {both[0]}; remove one of the two.")
 
 
-def check_fit(chosen: Iterable[Technique], task: str, data: str) -> None:
+def check_fit(chosen: Iterable[Technique], task: str, data: str, layout: TextLayout | None = None) -> None:
     """RecipeError where a technique makes no sense for this task or this kind of data."""
     for t in chosen:
-        if why := misfit(type(t), task, data):
+        if why := misfit(type(t), task, data, layout):
             raise RecipeError(f"{t.name} {why}; leave it out of the recipe.")
 
 
@@ -47,8 +51,10 @@ def data_of(shape: Sequence[int]) -> str:
     return "images" if len(shape) == 3 else "tables"
 
 
-def misfit(kind: type[Technique], task: str, data: str) -> str:
+def misfit(kind: type[Technique], task: str, data: str, layout: TextLayout | None = None) -> str:
     """Why a technique makes no sense here, in words that follow its name; empty where it does.
+
+    `layout` says what planes rows of text have.
 
     >>> from tauten.technique import technique
     >>> misfit(technique("label_smoothing"), "regression", "tables")
@@ -58,4 +64,7 @@ def misfit(kind: type[Technique], task: str, data: str) -> str:
         if given not in wanted:
             verb = "these are" if given == data else "this is"
             return f"is for {' and '.join(wanted)} and {verb} {given}"
+    if layout is not None and kind.planes and not any(getattr(layout, name) for name in kind.planes):
+        cure = "".join(f" ({MAKERS[name]})" for name in kind.planes if name in MAKERS)
+        return f"needs {' or '.join(kind.planes)} of the texts and there are none{cure}"
     return ""
