@@ -53,4 +53,5 @@ class Found:
     holdout_too_small: bool
     traits: Mapping[str, Any]
     translations: tuple[Mapping[str, Any], ...]
+    flips: Mapping[str, Any] | None
     warnings: tuple[str, ...]

@@ -180,6 +180,7 @@ def result_of(found: Found, nested: Nested | None = None) -> Result:
         "versions": versions(),
         "data_hash": table.content_hash(),
         "translations": list(found.translations),
+        "flips": found.flips,
         "warnings": [*found.warnings, *(() if nested is None else nested.notes)],
     }
     return Result(found.verdict.name, recipe, evidence, found.model)

@@ -19,6 +19,7 @@ from tauten.costs import seconds_ratios
 from tauten.data import Table, check_network
 from tauten.evidence import compare, holdout_agrees, too_small, verdict
 from tauten.finals import Finals, Plan
+from tauten.flips import flips
 from tauten.folds import Development, Fold, clusters
 from tauten.found import Found
 from tauten.heldout import Held, train_arms
@@ -204,6 +205,7 @@ def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
     )
     clock.begin("traits")
     changed = traits(models, held, main, scored if selection.folds > 1 else {}, options.seed)
+    flipped = flips(models, whole, dev, chosen.recipe, options.seed)
     notes = [*table.warnings, *selection.warnings, *contest.notes]
     notes += [f"held-out figures are point estimates, {small}"] if small else []
     notes += [] if agreement.agrees else [agreement.sentence]
@@ -223,7 +225,7 @@ def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
         prepared.builder.engine(model.recipe), prepared.builder.network(model.recipe),
         contest.racing.gradient_evaluations + trainer.gradient_evaluations,
         seconds, dataclasses.asdict(contest.racing.seconds), float(ratio), bool(small), changed,
-        _counts(prepared.translated), tuple(notes),
+        _counts(prepared.translated), flipped, tuple(notes),
     )  # fmt: skip
 
 

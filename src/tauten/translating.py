@@ -5,6 +5,7 @@ with the row, so a fold's vocabulary knows those of its training rows alone.
 """
 
 import dataclasses
+import time
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -88,7 +89,7 @@ def translated(
     options = prepared.options
     if not options.back_translate:
         return prepared
-    watch(Phase("translating", journal.seconds_used))
+    watch(Phase("translating", time.monotonic() - prepared.begun))
     rows, _ = sides(prepared.table, options.holdout)
     table, said = _translated(prepared.table, rows, translator, options, folder, watch)
     digest = blake2b("\n".join(text for own in said.by for text in own.texts).encode("utf-8", "replace"))
@@ -102,12 +103,18 @@ def translated(
     return dataclasses.replace(again, translated=said, ahead=float(kept["seconds"]))
 
 
-def with_translations(table: Table, options: Options, translator: Translator, watch: Watcher) -> Table:
-    """The table with all texts translated where that was asked for; nothing is kept."""
+def with_translations(
+    table: Table,
+    options: Options,
+    translator: Translator,
+    watch: Watcher,
+    rows: npt.NDArray[np.int64] | None = None,
+) -> Table:
+    """The table with its texts translated, or those of these rows, where that was asked for; nothing is kept."""
     if not options.back_translate:
         return table
     watch(Phase("translating", 0.0))
-    return _translated(table, np.arange(len(table.y)), translator, options, None, watch)[0]
+    return _translated(table, np.arange(len(table.y)) if rows is None else rows, translator, options, None, watch)[0]
 
 
 def _translated(

@@ -92,11 +92,21 @@ class TextPreprocessor:
                 "so fit anew"
             ) from error
 
+    def ids(self, words: Sequence[str]) -> list[int]:
+        """The id of each word."""
+        return [self._numbers.get(word) or 1 + bucket(word, BUCKETS) for word in words]
+
+    def word(self, number: int) -> str | None:
+        """The word of an id; None of one that words share."""
+        return self.words[number - 1 - BUCKETS] if number > BUCKETS else None
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {word: 1 + BUCKETS + i for i, word in enumerate(self.words)}
+
     def _ids(self, words: Sequence[str]) -> Floats32:
         """The id of each word, and 0 for the last place, which −1 means."""
-        own = {word: 1 + BUCKETS + i for i, word in enumerate(self.words)}
-        found = [own.get(word) or 1 + bucket(word, BUCKETS) for word in words]
-        return np.array([*found, 0], dtype=np.float32)
+        return np.array([*self.ids(words), 0], dtype=np.float32)
 
     def _read(self, frame: pd.DataFrame) -> Written:
         absent = [name for name in self.columns if name not in frame]
