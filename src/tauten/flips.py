@@ -25,8 +25,9 @@ ROWS, STEPS, SHOWN = 500, 4, 6
 def flips(models: Models, whole: Fold, table: Table, recipe: Recipe, seed: int) -> Mapping[str, Any] | None:
     """How often what a recipe's techniques on words make of a text is another class to plain's network, with examples.
 
-    Counted among the rows that it takes for their own class as they are; those where the probability of the own class
-    falls most are shown, one of a row. None where rows are no texts of classes or the recipe leaves words as they are.
+    Counted among changed texts of rows that it takes for their own class as they are; those where the probability of
+    that class falls most are shown, one of a row. None where rows are no texts of classes or the recipe leaves words as
+    they are.
     """
     techniques = tuple(t for t in acting(recipe) if t.data == ("text",))
     learnt = whole.preprocessor(recipe.setting)
@@ -38,6 +39,7 @@ def flips(models: Models, whole: Fold, table: Table, recipe: Recipe, seed: int) 
         views = [x for x, _ in augmented(techniques, whole.source, rows, seed, range(STEPS))]
         before = model.forward(whole.source.inputs[rows]).softmax(-1)
         after = torch.stack([model.forward(x).softmax(-1) for x in views])
+    moved = torch.stack([(x[:, 0] != whole.source.inputs[rows, 0]).any(-1) for x in views])
     own = torch.from_numpy(table.y)[rows]
     right = before.argmax(-1) == own
     flipped = right & (after.argmax(-1) != own)
@@ -53,7 +55,7 @@ def flips(models: Models, whole: Fold, table: Table, recipe: Recipe, seed: int) 
 
     return {
         "techniques": [t.name for t in techniques],
-        "looked_at": int(right.sum()) * STEPS,
+        "changed": int((right & moved).sum()),
         "flipped": int(flipped.sum()),
         "examples": [
             {

@@ -72,11 +72,14 @@ class _Absent:
 
 def check_translator(translator: Translator, options: Options) -> None:
     """OptionError where it can't translate what the options ask for; nothing is translated."""
-    if options.back_translate:
-        back_translations((), translator, options.back_translate, source=SOURCE)
-        for language in options.back_translate:
-            translator.translate([], SOURCE, language)
-            translator.translate([], language, SOURCE)
+    asked = options.back_translate
+    if len({SOURCE, *asked}) != len(asked) + 1:
+        raise OptionError(
+            f"back_translate is {','.join(asked)!r}; give languages other than {SOURCE}, each once, such as spa,epo."
+        )
+    for language in asked:
+        translator.translate([], SOURCE, language)
+        translator.translate([], language, SOURCE)
 
 
 def translated(
@@ -113,6 +116,7 @@ def with_translations(
     """The table with its texts translated, or those of these rows, where that was asked for; nothing is kept."""
     if not options.back_translate:
         return table
+    check_translator(translator, options)
     watch(Phase("translating", 0.0))
     return _translated(table, np.arange(len(table.y)) if rows is None else rows, translator, options, None, watch)[0]
 

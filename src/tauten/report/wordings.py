@@ -11,10 +11,10 @@ def wordings(e: Json) -> dict[str, Any]:
 
     Each example has the label, and for the text before and after its runs of words, new or not, with what plain says.
     """
-    found = e.get("flips") or {"looked_at": 0, "flipped": 0, "techniques": [], "examples": []}
+    found = e.get("flips") or {"changed": 0, "flipped": 0, "techniques": [], "examples": []}
     return {
         "translations": [_language(own) for own in e.get("translations") or ()],
-        "count": _count(found) if found["looked_at"] else "",
+        "count": _count(found) if found["changed"] else "",
         "examples": [_example(own) for own in found["examples"]],
     }
 
@@ -29,12 +29,12 @@ def _language(own: Json) -> str:
 def _count(found: Json) -> str:
     """How often it happens.
 
-    >>> _count({"techniques": ["a", "b"], "flipped": 3, "looked_at": 200})
-    'Of 200 texts changed by a and b, 3 (1.5 %) are another class to plain’s network, which knew them as they were.'
+    >>> _count({"techniques": ["a", "b"], "flipped": 3, "changed": 200})
+    'Of 200 texts that a and b changed, 3 (1.5 %) are another class to plain’s network, which knew them as they were.'
     """
-    share, names = 100 * found["flipped"] / found["looked_at"], " and ".join(found["techniques"])
+    share, names = 100 * found["flipped"] / found["changed"], " and ".join(found["techniques"])
     return (
-        f"Of {found['looked_at']:,} texts changed by {names}, {found['flipped']:,} ({share:.1f} %) are another class "
+        f"Of {found['changed']:,} texts that {names} changed, {found['flipped']:,} ({share:.1f} %) are another class "
         "to plain’s network, which knew them as they were."
     )
 
