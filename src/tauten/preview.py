@@ -58,22 +58,21 @@ def views(
     """
     asked = make_options(trials=3, **options)
     table, techniques = table_of(X, y, target, asked), acting(recipe)
-    data = "text" if isinstance(table, TextTable) else "images"
-    if data == "images" and not (isinstance(table, Arrays) and table.values.ndim == 4):
+    if table.data not in CURES:
         raise OptionError(
             f"{table.name} holds no images, and no column is named as text; preview takes images or texts as search "
             "does, such as a folder of pictures."
         )
     if not techniques:
         held = " + ".join(recipe.names) or "no technique"
-        raise OptionError(f"the recipe has {held}, which {CURES[data]}.")
+        raise OptionError(f"the recipe has {held}, which {CURES[table.data]}.")
     if rows < 1 or count < 1:
         raise OptionError(f"rows is {rows} and views {count}; both must be 1 or more.")
     chosen = _spread(table, rows)
     table = with_translations(table, asked, translator_of(translator), lambda _: None, chosen)
     whole = Development.of(table, SelectionPlan(1, 1)).whole()
     source, learnt = whole.source, next(iter(whole.preprocessors.values()))
-    check_fit(techniques, table.task, data, source.layout)
+    check_fit(techniques, table.task, table.data, source.layout)
     seen = augmented(techniques, source, torch.from_numpy(chosen), seed, range(count))
     labels, after = _labels(source.targets[chosen], table.classes), [_labels(soft, table.classes) for _, soft in seen]
     if isinstance(table, TextTable):
