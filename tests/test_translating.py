@@ -12,9 +12,12 @@ import tauten
 from tauten.data import load
 from tauten.errors import OptionError, RecipeError, RunError
 from tauten.folds import Development
+from tauten.options import Options
 from tauten.recipe import Recipe
 from tauten.split import SelectionPlan, Split
 from tauten.techniques.back_translation import BackTranslation
+from tauten.text.words import BREAK
+from tauten.translating import translator_of, with_translations
 from test_cli import refused, run
 
 SMALL = {
@@ -155,3 +158,16 @@ def test_the_command_line_searches_with_the_real_apertium(file, tmp_path):
     assert (told["via"], told["texts"]) == ("spa", 72)
     said = [json.loads(line)["text"] for line in (folder / "translations.jsonl").read_text().splitlines()]
     assert any("película" in text for text in said)
+
+
+def test_several_columns_are_translated_apart_and_joined_again():
+    rows = {"head": ["a good day"] * 5 + ["bad"] * 5, "body": ["the film", ""] * 5, "label": [0, 1] * 5}
+    table = load(pd.DataFrame(rows), "label", text=["head", "body"])
+    seen = []
+    options = Options(trials=3, back_translate=("spa",))
+    found = with_translations(table, options, translator_of(by_word(seen)), lambda _: None, np.array([0, 1, 6]))
+    assert sorted(seen[0]) == ["a good day", "bad", "the film"]
+    words = [[found.texts.words[code] for code in row[0] if code >= 0] for row in found.texts.translations]
+    assert words[0] == ["a", "kind", "day", BREAK, "the", "movie"]
+    assert (words[1], words[6]) == (["a", "kind", "day", BREAK], ["evil", BREAK, "the", "movie"])
+    assert not any(words[i] for i in range(10) if i not in (0, 1, 6)), "rows that were not asked for have none"
