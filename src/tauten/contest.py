@@ -133,7 +133,7 @@ class Contest:
         ranked = [t.recipe for t in racing.finalists(len(racing.trials), "recipes")]
         return best.with_setting(epochs=self.setting.epochs).setting, ranked
 
-    def measure(self, journal: Recorder, spent: float, ahead: float) -> None:
+    def measure(self, journal: Recorder, spent: float, ahead: float = 0.0) -> None:
         """Before a race against the clock: how fast this machine is, and what full length it affords; as `Budget`."""
         self.budget = Budget(self.options.budget, spent, len(self.folds), ahead)
         if self.options.budget is not None:

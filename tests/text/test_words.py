@@ -62,7 +62,7 @@ def test_alternatives_are_words_of_one_token_and_count_as_often_as_their_word():
 
 
 def test_translations_are_rows_of_their_own():
-    texts = with_translations(coded([["a b", "c"]]), [["b a a", ""], ["d", "c"]])
+    texts = with_translations(coded([["a b", "c"]]), [[["b a a", ""]], [["d", "c"]]])
     names = np.array([*texts.words, ""])
     assert texts.translations.shape == (2, 2, 3)
     assert names[texts.translations[0]].tolist() == [["b", "a", "a"], ["d", "", ""]]
