@@ -26,7 +26,8 @@ def test_each_kind_of_data_is_offered_what_is_for_it():
     assert "word_dropout" in WORDS
     assert offered["images"] == set(techniques()) - WORDS
     assert tables == offered["images"] - PICTURES
-    assert offered["text"] == (tables | WORDS) - {"input_noise", "mixup"}, "ids of words bear no arithmetic"
+    numbers, blind = {"input_noise", "mixup"}, {"random_swap"}
+    assert offered["text"] == (tables | WORDS) - numbers - blind, "ids bear no arithmetic, and a bag sees no order"
     assert {k.name for k in options.kinds("classification", True)} == tables
 
 

@@ -70,8 +70,9 @@ def search(
 
     Options: sampler, techniques, augment ("file.py:name", or several: techniques of your own, see
     `tauten.callables.data_technique`), grid, setting (a mapping, such as {"epochs": 30}), folds, seed,
-    threads, precision, task, categorical, drop, text, back_translate ("spa", or several languages by way of which texts
-    are translated there and back, once), groups, time, weight, holdout_file, class_weight (None or
+    threads, precision, task, categorical, drop, text, synonyms (a CSV of word,synonym[,synonym…], or a WordNet's
+    folder where it isn't found by itself), back_translate ("spa", or several languages by way of which texts are
+    translated there and back, once), groups, time, weight, holdout_file, class_weight (None or
     "balanced"), nested (a number of outer folds that are searched too, in half of the budget, to judge the procedure
     itself). With `out`, the run is journaled there, can be resumed, and leaves its results. `begun` is when the
     budget began to run, by `time.monotonic()`; else at the call.
@@ -210,8 +211,8 @@ def compare(
     """Measure recipes on the same folds with the same seeds, paired, in one population.
 
     `recipes` are Recipe objects, TOML files, "plain" or "usual". Options: setting (for plain and usual), folds,
-    seed, threads, task, categorical, drop, text, back_translate, groups, time, weight, class_weight; `sample_weight`,
-    `metric`, `loss` and `translator` as in `search`.
+    seed, threads, task, categorical, drop, text, synonyms, back_translate, groups, time, weight, class_weight;
+    `sample_weight`, `metric`, `loss` and `translator` as in `search`.
     Rows of a test part that a path of images holds take no part.
     With `deliver` each is also trained on all rows (`.models`).
     """
@@ -243,6 +244,7 @@ def make_options(
     drop: str | Sequence[str] | None = None,
     text: str | Sequence[str] | None = None,
     back_translate: str | Sequence[str] | None = None,
+    synonyms: str | Path | None = None,
     **others: Any,
 ) -> Options:
     """Options from what a person writes; an unknown one is refused."""
@@ -264,6 +266,7 @@ def make_options(
         drop=parse_columns(drop),
         text=parse_columns(text),
         back_translate=parse_columns(back_translate),
+        synonyms=None if synonyms is None else str(synonyms),
         **others,
     )
 

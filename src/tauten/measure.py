@@ -27,6 +27,7 @@ from tauten.racing import Racing
 from tauten.recipe import Recipe
 from tauten.searching import Phase, Tick, Watcher
 from tauten.split import selection_plan
+from tauten.supplies import for_recipes
 from tauten.unrecorded import Unrecorded
 
 REPLICATES = 10
@@ -90,6 +91,7 @@ def measure(
 ) -> Measured:
     """Measure recipes on a table; with `deliver` also train a model of each on all rows."""
     check_network(table, module is not None)
+    table = for_recipes(table, recipes.values(), options)
     journal = Unrecorded()
     metrics = own.metrics(options.metric, table.task, table.y, table.weights)
     plan = selection_plan(table.y, table.task, options.folds, table.classes, table.together, table.time)

@@ -9,6 +9,7 @@ from tauten.callables import load_technique
 from tauten.cores import free_cores
 from tauten.declare import Value, suggest
 from tauten.errors import OptionError
+from tauten.nets.built_in import AUTO
 from tauten.partners import misfit
 from tauten.setting import Setting
 from tauten.technique import Technique, technique, techniques
@@ -27,7 +28,9 @@ PRECISIONS = ("auto", "fp32", "bf16")
 """Of matrix products in training; auto is bf16 where the processor has it, which keeps the ranking of recipes."""
 MAIN = 0.5
 """The main search's share of a budget where outer searches follow."""
-READING = ("task", "categorical", "drop", "text", "back_translate", "groups", "time", "weight", "holdout_file")
+READING = (
+    "task", "categorical", "drop", "text", "synonyms", "back_translate", "groups", "time", "weight", "holdout_file",
+)  # fmt: skip
 """Options that say how the data is to be read."""
 BUDGET = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h)?")
 
@@ -42,8 +45,9 @@ class Options:
     names the column of what must stay on one side of every split, `time` that of what comes later, `weight` that of
     what each row counts, `holdout_file` a file that is the holdout. `class_weight` "balanced" trains every arm as if
     all classes were equally frequent. `nested` is the number of outer folds that are searched after the main search.
-    `augment` says where techniques of a person's own are, which have been loaded. `back_translate` names the languages
-    by way of which texts are translated there and back.
+    `augment` says where techniques of a person's own are, which have been loaded. `synonyms` is the folder of a
+    WordNet or a CSV of one's own, where that is not what is installed, `back_translate` names the languages by way of
+    which texts are translated there and back.
     """
 
     budget: float | None = None
@@ -70,6 +74,7 @@ class Options:
     nested: int = 0
     augment: tuple[str, ...] = ()
     back_translate: tuple[str, ...] = ()
+    synonyms: str | None = None
 
     def __post_init__(self) -> None:
         if (self.budget is None) == (self.trials is None):
@@ -131,15 +136,28 @@ class Options:
         self, task: str, structural: bool, data: str = "tables", layout: TextLayout | None = None
     ) -> tuple[type[Technique], ...]:
         """The techniques to search over: those asked for, or all that suit the task, the network and the data."""
-        suited = {k: t for k, t in techniques().items() if not misfit(t, task, data, layout)}
-        able = {k: t for k, t in suited.items() if structural or not t.structural()}
+        every = techniques()
+        why = {name: self._unable(kind, task, structural, data, layout) for name, kind in every.items()}
         if self.techniques is None:
-            return tuple(able.values())
+            return tuple(kind for name, kind in every.items() if not why[name])
         for name in self.techniques:
-            if name not in able:
-                why = misfit(technique(name), task, data, layout) or "is structural and can't be put into a module"
-                raise OptionError(f"technique {name!r} {why}; leave it out of --techniques.")
-        return tuple(able[name] for name in dict.fromkeys(self.techniques))
+            if why[name]:
+                raise OptionError(f"technique {name!r} {why[name]}; leave it out of --techniques.")
+        return tuple(every[name] for name in dict.fromkeys(self.techniques))
+
+    def _unable(self, kind: type[Technique], task: str, structural: bool, data: str, layout: TextLayout | None) -> str:
+        """Why a technique can't be searched over, in words that follow its name; empty where it can."""
+        if why := misfit(kind, task, data, layout):
+            return why
+        if not structural:
+            return "is structural and can't be put into a module" if kind.structural() else ""
+        net = str(self.setting.get("net", "auto"))
+        net = AUTO[data] if net == "auto" else net
+        return (
+            f"can't act on the net {net}, only on {' or '.join(kind.nets)}"
+            if kind.nets and net not in kind.nets
+            else ""
+        )
 
     def reading(self) -> dict[str, str]:
         """What was said of the data, by the option's name and as the command line takes it."""

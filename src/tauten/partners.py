@@ -64,7 +64,7 @@ def misfit(kind: type[Technique], task: str, data: str, layout: TextLayout | Non
         if given not in wanted:
             verb = "these are" if given == data else "this is"
             return f"is for {' and '.join(wanted)} and {verb} {given}"
-    if layout is not None and kind.planes and not any(getattr(layout, name) for name in kind.planes):
+    if layout is not None and not all(getattr(layout, name) for name in kind.planes):
         cure = "".join(f" ({MAKERS[name]})" for name in kind.planes if name in MAKERS)
-        return f"needs {' or '.join(kind.planes)} of the texts and there are none{cure}"
+        return f"needs {' and '.join(kind.planes)} of the texts and there are none{cure}"
     return ""

@@ -19,6 +19,7 @@ from tauten.partners import check_fit
 from tauten.recipe import Recipe
 from tauten.sources import table_of
 from tauten.split import SelectionPlan
+from tauten.supplies import for_recipes
 from tauten.technique import Technique
 from tauten.textsheet import TextSheet, told
 from tauten.translating import Given, translator_of, with_translations
@@ -68,7 +69,7 @@ def views(
         raise OptionError(f"the recipe has {held}, which {CURES[table.data]}.")
     if rows < 1 or count < 1:
         raise OptionError(f"rows is {rows} and views {count}; both must be 1 or more.")
-    chosen = _spread(table, rows)
+    table, chosen = for_recipes(table, [recipe], asked), _spread(table, rows)
     table = with_translations(table, asked, translator_of(translator), lambda _: None, chosen)
     whole = Development.of(table, SelectionPlan(1, 1)).whole()
     source, learnt = whole.source, next(iter(whole.preprocessors.values()))

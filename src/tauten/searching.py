@@ -28,6 +28,7 @@ from tauten.options import Options
 from tauten.own import BUILT_IN, Own
 from tauten.racing import Standing
 from tauten.split import Rows, Sealed, holdout, selection_plan
+from tauten.supplies import for_search
 from tauten.text.translation import Translated
 from tauten.traits import predictions, traits
 from tauten.unrecorded import Recorder
@@ -107,6 +108,7 @@ def prepare(
     """
     begun = time.monotonic() if begun is None else begun
     check_network(table, module is not None)
+    table, told = for_search(table, options, module is None)
     rows, held = sides(table, options.holdout)
     dev = table.take(rows)
     metrics = own.metrics(options.metric, dev.task, dev.y, dev.weights)
@@ -118,6 +120,7 @@ def prepare(
     share = len(held) / len(table.y)  # what the end of the search will cost
     first = dataclasses.replace(options, holdout=share, budget=options.main_budget)
     contest = Contest(first, development, builder, metrics[0])
+    contest.notes += told
     return Prepared(table, options, metrics, Sealed(held), development, whole, builder, contest, module, begun, own)
 
 

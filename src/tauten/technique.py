@@ -52,10 +52,10 @@ class Technique(Declared):
     """One way to regularize. Subclass it with a name, declare its numbers, write its hooks; that is all.
 
     Class keywords: `name`, `paper` (source of the formula), `after` (techniques that act before it at the same
-    site), `excludes` (partners it can't be combined with), `tasks` and `data` (where it makes sense), `planes` (of
-    text, what it puts in the place of words: "synonyms", "typos", "translations"), `passes` (gradients a step),
-    `mixes` (its `batch` mixes rows: linear in y, of any number of columns, so that rows' weights are mixed in it too),
-    `card` (suggested use, interactions, cost in plain words).
+    site), `excludes` (partners it can't be combined with), `tasks` and `data` (where it makes sense), `nets` (the
+    built-in networks that it can act on; all by default), `planes` (what it needs beside words: "synonyms", "typos",
+    "translations"), `passes` (gradients a step), `mixes` (its `batch` mixes rows: linear in y, of any number of
+    columns, so that rows' weights are mixed in it too), `card` (suggested use, interactions, cost in plain words).
     """
 
     paper: ClassVar[str] = ""
@@ -64,6 +64,7 @@ class Technique(Declared):
     excludes: ClassVar[tuple[str, ...]] = ()
     tasks: ClassVar[tuple[str, ...]] = TASKS
     data: ClassVar[tuple[str, ...]] = DATA
+    nets: ClassVar[tuple[str, ...]] = ()
     planes: ClassVar[tuple[str, ...]] = ()
     mixes: ClassVar[bool] = False
     passes: ClassVar[int] = 1
@@ -81,6 +82,7 @@ class Technique(Declared):
         excludes: Sequence[str] = (),
         tasks: Sequence[str] = TASKS,
         data: Sequence[str] = DATA,
+        nets: Sequence[str] = (),
         planes: Sequence[str] = (),
         mixes: bool = False,
         passes: int = 1,
@@ -90,7 +92,7 @@ class Technique(Declared):
             raise ContractError(f'{cls.__name__} needs a name: class {cls.__name__}(Technique, name="…").')
         cls.name, cls.paper, cls.card, cls.mixes, cls.passes = name, paper, card, mixes, passes
         cls.after, cls.excludes, cls.tasks, cls.data = tuple(after), tuple(excludes), tuple(tasks), tuple(data)
-        cls.planes = tuple(planes)
+        cls.nets, cls.planes = tuple(nets), tuple(planes)
         cls.hooks = frozenset(hook for hook in HOOKS if getattr(cls, hook) is not getattr(Technique, hook))
         dataclasses.dataclass(frozen=True)(cls)
         if not cls.hooks:

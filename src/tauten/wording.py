@@ -1,11 +1,15 @@
-"""What techniques on text share: which plane of a row says what."""
+"""What techniques on text share: which plane of a row says what, and words replaced by their alternatives."""
 
 from typing import TypeVar
 
+import torch
 from torch import Tensor
 
+from tauten.arranging import one_of, there
+from tauten.draws import Draws
 from tauten.errors import ContractError
 from tauten.technique import Technique
+from tauten.tensors import lead
 from tauten.text.layout import TextLayout
 
 T = TypeVar("T", bound=Technique)
@@ -37,3 +41,25 @@ def parted(technique: Technique, x: Tensor) -> tuple[Tensor, Tensor]:
     """
     aligned = layout_of(technique).aligned
     return x[..., :aligned, :], x[..., aligned:, :]
+
+
+def alternatives(technique: Technique, x: Tensor) -> Tensor:
+    """What may stand in the words' places (M?, B, S, L), 0 behind those that there are: the planes the technique names.
+
+    ContractError where the rows came without.
+    """
+    layout = layout_of(technique)
+    (name,) = technique.planes
+    begin, count = {"synonyms": (1, layout.synonyms), "typos": (1 + layout.synonyms, layout.typos)}[name]
+    if not count:
+        raise ContractError(f"{technique.name} needs planes of {name} and the rows have none; prepare them with some.")
+    return x[..., begin : begin + count, :]
+
+
+def replaced(technique: Technique, x: Tensor, p: Tensor, r: Draws) -> Tensor:
+    """x with each word that has `alternatives` replaced by one of them, at random, with probability p (M?,)."""
+    words, others = parted(technique, x)
+    tokens = words[..., :1, :]
+    other = one_of(alternatives(technique, x), r.at("which").uniform(tokens))
+    on = (r.at("on").uniform(tokens) < lead(p, tokens)) & there(words).unsqueeze(-2) & (other > 0)
+    return torch.cat((torch.where(on, other, tokens), words[..., 1:, :], others), -2)

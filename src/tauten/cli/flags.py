@@ -78,6 +78,10 @@ class Training:
     model: ModelFile = None
     augment: Augment = None
     back_translate: BackTranslate = None
+    synonyms: Annotated[
+        str | None,
+        typer.Option(help="A CSV of word,synonym[,synonym…], or the folder of a WordNet; else as installed."),
+    ] = None
 
     def asked(self) -> dict[str, Any]:
         """As the functions of `tauten.api` take it."""

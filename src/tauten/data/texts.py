@@ -1,7 +1,7 @@
 """Tables with columns of text: their rows as planes of word ids, beside numbers and categories."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,7 @@ from tauten.data.layout import Layout
 from tauten.data.preprocess import Preprocessor
 from tauten.data.table import Table
 from tauten.errors import DataError
-from tauten.text.coded import MOST, Codes, Texts, bucket, coded, with_translations
+from tauten.text.coded import MOST, Codes, Texts, bucket, coded, with_alternatives, with_translations
 from tauten.text.layout import TextLayout
 
 VOCABULARY = 30_000
@@ -170,6 +170,13 @@ class TextTable(Table):
         """As of every table."""
         own = Written(self.texts.take(rows), self.frame.iloc[rows])
         return TextPreprocessor.fit(self.text, own, self.text_layout(layout), layout)
+
+    def with_alternatives(self, name: str, find: Callable[[str], Sequence[str]], most: int) -> "TextTable":
+        """With what `find` says may stand in a word's place; see `tauten.text.coded.with_alternatives`."""
+        codes = self.texts.codes
+        words = [self.texts.words[code] for code in np.unique(codes[codes >= 0])]
+        found = {word: find(word) for word in words}
+        return replace(self, texts=with_alternatives(self.texts, name, found, most))
 
     def content_hash(self) -> str:
         """As of every table."""

@@ -12,6 +12,8 @@ from tauten.text.layout import TextLayout
 
 TEXT: dict[str, type[Bag] | type[Kim]] = {"bag": Bag, "bigrams": Bigrams, "kim": Kim}
 """The networks of text by the setting's word for them."""
+AUTO = {"tables": "mlp", "images": "convnet", "text": "bag"}
+"""Which network `auto` is, by the kind of data."""
 
 
 def convolves(setting: Setting, inputs: Sequence[int]) -> bool:
@@ -50,7 +52,7 @@ def built_in(
             raise RecipeError(
                 f"setting.net is {setting.net!r} and rows are text; take auto or one of {', '.join(TEXT)}."
             )
-        return TEXT.get(setting.net, Bag)(layout, outputs, setting, structure)
+        return TEXT[AUTO["text"] if setting.net == "auto" else setting.net](layout, outputs, setting, structure)
     if setting.net in TEXT:
         raise RecipeError(f"setting.net is {setting.net!r} and rows are no text; name columns of text, or take auto.")
     if convolves(setting, inputs):

@@ -10,7 +10,7 @@ from tauten.engines.single import Single
 from tauten.engines.slots import Lift, Resident, SlotEngine
 from tauten.engines.stacked import Stacked
 from tauten.member import Delivered, Group, Member, Source, one_hot
-from tauten.nets.built_in import built_in
+from tauten.nets.built_in import TEXT, built_in
 from tauten.nets.mlp import MLP
 from tauten.recipe import Recipe
 from tauten.setting import Setting
@@ -70,7 +70,7 @@ def small_setting(width: int, depth: int, optimizer: str = "adamw", **values: ob
     return Setting.from_dict({**base, "learning_rate": 0.01, **values})
 
 
-NATIVE, CONVNET, BAG, KIM = "native", "convnet", "bag", "kim"
+NATIVE, CONVNET, BAG, BIGRAMS, KIM = "native", "convnet", "bag", "bigrams", "kim"
 """The first stands for the native engine where the others are named by their lift."""
 
 
@@ -121,13 +121,13 @@ def distance(a: Tree, b: Tree) -> float:
 def cases(kind: Kind, odd: bool = False) -> list[tuple[str, str]]:
     """The data and networks on which the laws must hold; `odd` leaves out the convolutions, which take their time.
 
-    The MLP meets all data that a technique is for where it changes batches, else the first; the networks of text all
-    techniques that are for text.
+    The MLP meets all data that a technique is for where it changes batches, else the first; of the networks of text
+    the convolutions and the cheapest other one that the technique can act on.
     """
     flat = [data for data in kind.data if data != "text"]
     own = flat if kind.hooks & {"warp", "batch"} else flat[:1]
     further = {"images": [CONVNET], "text": [KIM]} if not odd else {}
-    words = [("text", BAG)] if "text" in kind.data else []
+    words = [("text", net) for net in (BAG, BIGRAMS) if net in (kind.nets or TEXT)][:1] if "text" in kind.data else []
     return (
         [(data, "mlp") for data in own] + words + [(data, net) for data in kind.data for net in further.get(data, [])]
     )

@@ -48,14 +48,16 @@ class Texts:
         return replace(self, codes=self.codes[chosen], cut=self.cut[chosen], translations=own)
 
     def counts(self) -> npt.NDArray[np.int64]:
-        """How often each word occurs (words,), its alternatives and translations counted as if they stood there."""
+        """How often each word occurs (words,), its synonyms and translations counted as if they stood there.
+
+        Not its misspelt forms: those are no words, and each would have an id that no other text ever uses.
+        """
         size = len(self.words)
         own = np.bincount(self.codes[self.codes >= 0], minlength=size)
         total = own.copy()
-        for table in (self.synonyms, self.typos):
-            if table is not None:
-                there = table >= 0
-                total += np.bincount(table[there], np.broadcast_to(own[:, None], table.shape)[there], size).astype(int)
+        if self.synonyms is not None:
+            there, each = self.synonyms >= 0, np.broadcast_to(own[:, None], self.synonyms.shape)
+            total += np.bincount(self.synonyms[there], each[there], size).astype(int)
         if self.translations is not None:
             total += np.bincount(self.translations[self.translations >= 0], minlength=size)
         return np.asarray(total, dtype=np.int64)

@@ -203,7 +203,10 @@ def _found(folder: str | Path | None) -> Path:
         raise DataError(
             f"{str(chosen)!r} holds no WordNet: expected a folder with index.noun and its like, or {INSTALL}"
         )
-    raise DataError(f"no WordNet in {', '.join(PLACES)}: {INSTALL}, or name the folder that holds index.noun")
+    raise DataError(
+        f"no WordNet in {', '.join(PLACES)}: {INSTALL}, or name the folder that holds index.noun, or a CSV of "
+        "your own, by synonyms"
+    )
 
 
 def _ending(part: str, form: str) -> str:
