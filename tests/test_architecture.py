@@ -46,15 +46,17 @@ folds model trial
 cells shift
 racing finals budget
 heldout costs
-traits
+augmented
+traits flips
 contest found
 searching
+translating
 nested
 plots report
 result measure predict
 show info
 api
-experiments biasvariance explaining inspecting preview
+experiments biasvariance explaining inspecting preview textsheet
 cli attach estimators lightning huggingface ray testing
 """
 LEVELS = {word: i for i, line in enumerate(LAYERS.strip().splitlines()) for word in line.split()}

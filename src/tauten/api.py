@@ -26,8 +26,8 @@ from tauten.reference import load_reference
 from tauten.result import Result, result_of
 from tauten.searching import Prepared, Watcher, find, prepare
 from tauten.sources import table_of, without_holdout
-from tauten.split import Split
 from tauten.technique import Technique, techniques
+from tauten.translating import Given, check_translator, translated, translator_again, translator_of, with_translations
 from tauten.unrecorded import Recorder, Unrecorded
 
 SHARE = 0.2
@@ -47,6 +47,7 @@ def search(
     budget: str | float | None = None,
     trials: int | None = None,
     holdout: Any = SHARE,
+    translator: Given | None = None,
     out: str | Path | None = None,
     watch: Watcher = lambda _: None,
     begun: float | None = None,
@@ -64,12 +65,14 @@ def search(
     `budget` is a time such as "5m" (the default), or give a number of `trials`. `model` is a function that builds your
     own `nn.Module`, or "file.py:function"; without it a residual MLP is used, for images a residual convnet. `holdout`
     is a share of the rows, or beside arrays data of your own, (X, y) or a Dataset. `metric` is a name or, as `loss`, a
-    function of your own, see `tauten.own.Own`.
+    function of your own, see `tauten.own.Own`. `translator` translates texts where `back_translate` asks for it, the
+    program Apertium unless you give one: see `tauten.text.translation`, or a function of (sentences, source, target).
 
     Options: sampler, techniques, augment ("file.py:name", or several: techniques of your own, see
     `tauten.callables.data_technique`), grid, setting (a mapping, such as {"epochs": 30}), folds, seed,
     threads, precision, task, categorical, drop, text, synonyms (a CSV of word,synonym[,synonym…], or a WordNet's
-    folder where it isn't found by itself), embed ("file.py:function", of n texts to an array (n, d), which then stands
+    folder where it isn't found by itself), back_translate ("spa", or several languages by way of which texts are
+    translated there and back, once), embed ("file.py:function", of n texts to an array (n, d), which then stands
     in the place of their columns; beside arrays, pass its vectors as columns), groups, time, weight, holdout_file,
     class_weight (None or "balanced"), nested (a number of outer folds that are searched too, in half of the budget, to
     judge the procedure itself). With `out`, the run is journaled there, can be resumed, and leaves its results. `begun`
@@ -95,17 +98,21 @@ def search(
         "model": model if isinstance(model, str) else None,
         "own_model": model is not None,
         "own": own.names,
+        "translator": None if translator is None else translator_of(translator).name,
         "made": [name for name, kind in techniques().items() if kind.own == MADE],
         "options": chosen.to_json(),
         "engine": describe(),
         "data_hash": table.content_hash(),
     }
     prepared = prepare(table, chosen, load_builder(model), begun, own)
-    splits = outer_splits(prepared)
+    outer_splits(prepared)
+    translates = translator_of(translator)
+    check_translator(translates, chosen)
     if out is None:
-        return _searched(prepared, splits, Unrecorded(), None, watch)
-    with Journal.create(out, header) as journal:
-        return _searched(prepared, splits, journal, out, watch)
+        journal = Unrecorded()
+        return _searched(translated(prepared, translates, journal, None, watch), journal, None, watch)
+    with Journal.create(out, header) as kept:
+        return _searched(translated(prepared, translates, kept, out, watch), kept, out, watch)
 
 
 def resume(
@@ -118,23 +125,24 @@ def resume(
     model: Build | None = None,
     metric: Function | None = None,
     loss: RowLosses | None = None,
+    translator: Given | None = None,
     watch: Watcher = lambda _: None,
 ) -> Result:
     """Go on with a run that was cut off, to the result it would have had.
 
-    A search of arrays needs the same X, y, sample_weight and `holdout` of its own again, and one of a function its
-    `model`; a file or bundled data is read again by itself. Errors: RunError where the folder holds no run or the data
-    is another.
+    A search of arrays needs the same X, y, sample_weight and `holdout` of its own again, one of a function its
+    `model`, and one that was cut off in translating its own `translator`; a file or bundled data is read again by
+    itself. Errors: RunError where the folder holds no run or the data is another.
     """
     with Journal.resume(folder) as journal:
-        prepared = prepare_again(folder, journal.header, X, y, model, sample_weight, Own(metric, loss), holdout)
-        return _searched(prepared, outer_splits(prepared), journal, folder, watch)
+        own = Own(metric, loss)
+        prepared = prepare_again(folder, journal, X, y, model, sample_weight, own, holdout, translator, watch)
+        return _searched(prepared, journal, folder, watch)
 
 
-def _searched(
-    prepared: Prepared, splits: Sequence[Split], journal: Recorder, folder: str | Path | None, watch: Watcher
-) -> Result:
+def _searched(prepared: Prepared, journal: Recorder, folder: str | Path | None, watch: Watcher) -> Result:
     """The search's result, saved before outer searches begin, which add to its figures; the report is drawn once."""
+    splits = outer_splits(prepared)
     found = find(prepared, journal, watch)
     result = result_of(found)
     if folder is not None:
@@ -148,15 +156,18 @@ def _searched(
 
 def prepare_again(
     folder: str | Path,
-    header: Mapping[str, Any],
+    journal: Journal,
     X: Any,
     y: Any,
     model: Build | None,
     sample_weight: Any = None,
     own: Own = BUILT_IN,
     holdout: Any = None,
+    translator: Given | None = None,
+    watch: Watcher = lambda _: None,
 ) -> Prepared:
-    """The search of a run folder set up once more, from its journal's header; errors as for `resume`."""
+    """The search of a run folder set up once more, from its journal; errors as for `resume`."""
+    header = journal.header
     if X is None and header["source"] is None:
         raise RunError(f"{str(folder)!r} was a search of arrays; pass the same X and y again, after the folder.")
     for name in header.get("made", ()):
@@ -175,6 +186,7 @@ def prepare_again(
         if own.names.get(name) != function:
             raise RunError(f"{str(folder)!r} had a {name} of your own, {function}; pass {name}={function} again.")
     prepared = prepare(table, options, builder, own=own)
+    prepared = translated(prepared, translator_again(translator, header.get("translator")), journal, folder, watch)
     if builder is None and header["engine"] != describe():
         prepared.contest.notes.append(
             f"begun on engine {header['engine']}, resumed on {describe()}: the figures agree to rounding only."
@@ -193,14 +205,15 @@ def compare(
     metric: str | Function = "auto",
     loss: RowLosses | None = None,
     deliver: bool = False,
+    translator: Given | None = None,
     watch: Watcher = lambda _: None,
     **options: Any,
 ) -> Measured:
     """Measure recipes on the same folds with the same seeds, paired, in one population.
 
     `recipes` are Recipe objects, TOML files, "plain" or "usual". Options: setting (for plain and usual), folds,
-    seed, threads, task, categorical, drop, text, synonyms, groups, time, weight, class_weight; `sample_weight`,
-    `metric` and `loss` as in `search`.
+    seed, threads, task, categorical, drop, text, synonyms, back_translate, groups, time, weight, class_weight;
+    `sample_weight`, `metric`, `loss` and `translator` as in `search`.
     Rows of a test part that a path of images holds take no part.
     With `deliver` each is also trained on all rows (`.models`).
     """
@@ -215,6 +228,7 @@ def compare(
     if len(named) < len(recipes):
         raise OptionError("a recipe is named twice; name each once.")
     loaded = {name: recipe_of(recipe, chosen, table) for name, recipe in named.items()}
+    table = with_translations(table, chosen, translator_of(translator), watch)
     return measure(table, loaded, chosen, watch, load_builder(model), deliver, own)
 
 
@@ -230,6 +244,7 @@ def make_options(
     categorical: str | Sequence[str] | None = None,
     drop: str | Sequence[str] | None = None,
     text: str | Sequence[str] | None = None,
+    back_translate: str | Sequence[str] | None = None,
     synonyms: str | Path | None = None,
     **others: Any,
 ) -> Options:
@@ -251,6 +266,7 @@ def make_options(
         categorical=parse_columns(categorical),
         drop=parse_columns(drop),
         text=parse_columns(text),
+        back_translate=parse_columns(back_translate),
         synonyms=None if synonyms is None else str(synonyms),
         **others,
     )

@@ -103,10 +103,11 @@ class Pace:
 
 
 class Budget:
-    """`seconds` for everything (None: as long as it takes), of which `spent` went before the journal's clock began."""
+    """`seconds` for everything (None: as long as it takes), of which `spent` went before the journal's clock began and
+    `ahead` since then, before there was anything to train."""
 
-    def __init__(self, seconds: float | None, spent: float, folds: int) -> None:
-        self.seconds, self._spent = seconds, spent
+    def __init__(self, seconds: float | None, spent: float, folds: int, ahead: float = 0.0) -> None:
+        self.seconds, self._spent, self._ahead = seconds, spent, ahead
         self.plans = ladder(folds)
         self.full = next(plan for plan in self.plans if plan.name == "full")
 
@@ -114,11 +115,11 @@ class Budget:
     def net(self) -> float:
         """Seconds that are planned for."""
         assert self.seconds is not None
-        return AIM * self.seconds - OUTSIDE - self._spent
+        return AIM * self.seconds - OUTSIDE - self._spent - self._ahead
 
     def left(self, journal: Recorder) -> float:
         """Seconds left for training."""
-        return self.net - journal.seconds_used
+        return self.net + self._ahead - journal.seconds_used
 
     def needs(self, plan: Plan, costs: Costs, pace: Pace, phases: Sequence[str] = PHASES) -> float:
         """Seconds that phases of the finals take by a plan."""

@@ -133,9 +133,9 @@ class Contest:
         ranked = [t.recipe for t in racing.finalists(len(racing.trials), "recipes")]
         return best.with_setting(epochs=self.setting.epochs).setting, ranked
 
-    def measure(self, journal: Recorder, spent: float) -> None:
-        """Before a race against the clock: how fast this machine is, and what full length it affords."""
-        self.budget = Budget(self.options.budget, spent, len(self.folds))
+    def measure(self, journal: Recorder, spent: float, ahead: float = 0.0) -> None:
+        """Before a race against the clock: how fast this machine is, and what full length it affords; as `Budget`."""
+        self.budget = Budget(self.options.budget, spent, len(self.folds), ahead)
         if self.options.budget is not None:
             self._speed, self._few = journal.once("speed", self._measure)
             if "epochs" not in self.options.setting:

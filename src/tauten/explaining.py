@@ -31,6 +31,7 @@ from tauten.result import read_figures, to_text
 from tauten.searching import Phase, Prepared, Tick, Watcher
 from tauten.setting import Setting
 from tauten.technique import Technique
+from tauten.translating import Given
 from tauten.unrecorded import Unrecorded
 
 SCHEMA = "tauten.explanation/1"
@@ -89,12 +90,14 @@ def explain(
     model: Build | None = None,
     metric: Function | None = None,
     loss: RowLosses | None = None,
+    translator: Given | None = None,
     watch: Watcher = lambda _: None,
 ) -> Explanation:
     """Explain the recipe that a finished search chose; writes explanation.json into its folder and adds to its report.
 
     Techniques that only decide when to stop are left out: all arms train as long as the chosen recipe did. X, y,
-    `holdout`, `sample_weight`, `model`, `metric` and `loss` are needed again where `resume` would need them.
+    `holdout`, `sample_weight`, `model`, `metric`, `loss` and `translator` are needed again where `resume` would need
+    them.
     `replicates` partitions of the development rows are trained on, by default as many as give twenty trainings an arm.
 
     Errors: RunError where the folder holds no finished search or the data is another, OptionError for too few
@@ -104,7 +107,9 @@ def explain(
     if "chosen" not in figures:
         raise RunError(f"{str(folder)!r} was not left by a search; give the folder of one.")
     with Journal.resume(folder) as journal:
-        prepared = prepare_again(folder, journal.header, X, y, model, sample_weight, Own(metric, loss), holdout)
+        prepared = prepare_again(
+            folder, journal, X, y, model, sample_weight, Own(metric, loss), holdout, translator, watch
+        )
     folds = prepared.development.plan.folds
     fewest, replicates = -(-FEWEST // folds), -(-2 * FEWEST // folds) if replicates is None else replicates
     if replicates < fewest:

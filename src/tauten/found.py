@@ -52,4 +52,6 @@ class Found:
     train_seconds_ratio: float
     holdout_too_small: bool
     traits: Mapping[str, Any]
+    translations: tuple[Mapping[str, Any], ...]
+    flips: Mapping[str, Any] | None
     warnings: tuple[str, ...]

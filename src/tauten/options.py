@@ -28,7 +28,10 @@ PRECISIONS = ("auto", "fp32", "bf16")
 """Of matrix products in training; auto is bf16 where the processor has it, which keeps the ranking of recipes."""
 MAIN = 0.5
 """The main search's share of a budget where outer searches follow."""
-READING = ("task", "categorical", "drop", "text", "synonyms", "embed", "groups", "time", "weight", "holdout_file")
+READING = (
+    "task", "categorical", "drop", "text", "synonyms", "back_translate", "embed", "groups", "time", "weight",
+    "holdout_file",
+)  # fmt: skip
 """Options that say how the data is to be read."""
 BUDGET = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h)?")
 
@@ -43,8 +46,9 @@ class Options:
     must stay on one side of every split, `time` that of what comes later, `weight` that of what each row counts,
     `holdout_file` a file that is the holdout. `class_weight` "balanced" trains every arm as if all classes were equally
     frequent. `nested` is the number of outer folds that are searched after the main search.
-    `augment` says where techniques of a person's own are, which have been loaded. `synonyms` is the
-    folder of a WordNet or a CSV of one's own, where that is not what is installed.
+    `augment` says where techniques of a person's own are, which have been loaded. `synonyms` is the folder of a
+    WordNet or a CSV of one's own, where that is not what is installed, `back_translate` names the languages by way of
+    which texts are translated there and back.
     """
 
     budget: float | None = None
@@ -71,6 +75,7 @@ class Options:
     class_weight: str | None = None
     nested: int = 0
     augment: tuple[str, ...] = ()
+    back_translate: tuple[str, ...] = ()
     synonyms: str | None = None
 
     def __post_init__(self) -> None:
@@ -174,7 +179,7 @@ class Options:
             load_technique(reference)
         grid = {k: tuple(v) for k, v in stored["grid"].items()}
         chosen = None if stored["techniques"] is None else tuple(stored["techniques"])
-        columns = {name: tuple(stored.get(name, ())) for name in ("categorical", "drop", "text")}
+        columns = {name: tuple(stored.get(name, ())) for name in ("categorical", "drop", "text", "back_translate")}
         return cls(**{**stored, **columns, "grid": grid, "techniques": chosen, "augment": augment})
 
 

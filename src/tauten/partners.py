@@ -6,6 +6,9 @@ from tauten.errors import ContractError, RecipeError
 from tauten.technique import Technique
 from tauten.text.layout import TextLayout
 
+MAKERS = {"translations": "--back-translate spa makes them"}
+"""How a person has planes of a text made that are not made by themselves."""
+
 
 def check_partners(chosen: Iterable[Technique]) -> None:
     """RecipeError where a technique stands twice or two exclude each other."""
@@ -62,5 +65,6 @@ def misfit(kind: type[Technique], task: str, data: str, layout: TextLayout | Non
             verb = "these are" if given == data else "this is"
             return f"is for {' and '.join(wanted)} and {verb} {given}"
     if layout is not None and not all(getattr(layout, name) for name in kind.planes):
-        return f"needs {' and '.join(kind.planes)} of the texts and there are none"
+        cure = "".join(f" ({MAKERS[name]})" for name in kind.planes if name in MAKERS)
+        return f"needs {' and '.join(kind.planes)} of the texts and there are none{cure}"
     return ""

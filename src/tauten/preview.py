@@ -1,4 +1,4 @@
-"""A contact sheet: images beside what a recipe makes of them in training, so that a person sees a 6 become a 9."""
+"""Rows beside what a recipe makes of them in training, so that a person sees a 6 become a 9, or praise a complaint."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,28 +9,46 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from tauten.data import Arrays, Layout
-from tauten.draws import Draws
-from tauten.engines.step import changed
+from tauten.api import make_options
+from tauten.augmented import acting, augmented
+from tauten.data import ArrayPreprocessor, Arrays, Spelling, Table, TextPreprocessor, TextTable
 from tauten.errors import OptionError
-from tauten.folds import encode
-from tauten.member import Source, one_hot
-from tauten.options import Options
-from tauten.partners import in_order
+from tauten.folds import Development
+from tauten.member import one_hot
+from tauten.partners import check_fit
 from tauten.recipe import Recipe
 from tauten.sources import table_of
+from tauten.split import SelectionPlan
+from tauten.supplies import for_recipes
 from tauten.technique import Technique
+from tauten.textsheet import TextSheet, told
+from tauten.translating import Given, translator_of, with_translations
 
-SITES = frozenset({"warp", "batch"})
 LEAST = 0.005
-"""A class of less than this share is not named beside a picture."""
+"""A class of less than this share is not named beside a row."""
+CURES = {
+    "images": "leaves images as they are; name one with such as rotation",
+    "text": "leaves texts as they are; name one with such as word_dropout",
+}
 
 
-def views(X: Any, y: Any = None, *, recipe: Recipe, rows: int = 8, count: int = 6, seed: int = 0) -> "Sheet":
-    """`rows` images, as many of each class as there are, each as `count` training steps would show them.
+def views(
+    X: Any,
+    y: Any = None,
+    *,
+    recipe: Recipe,
+    rows: int = 8,
+    count: int = 6,
+    seed: int = 0,
+    target: str | Sequence[str] | None = None,
+    translator: Given | None = None,
+    **options: Any,
+) -> "Sheet | TextSheet":
+    """`rows` images or texts, as many of each class as there are, each as `count` training steps would show them.
 
-    X and y as in `search`, images alone. The transformations are those of training, drawn by its draws, in batches of
-    these rows. OptionError where there are no images, or the recipe leaves them as they are.
+    X, y, `target`, `translator` and options as in `search`; of images, images alone. The transformations are those of
+    training, drawn by its draws, in batches of these rows. OptionError where there are neither images nor texts, or the
+    recipe leaves them as they are.
 
     >>> from sklearn.datasets import load_digits
     >>> from tauten.techniques.rotation import Rotation
@@ -39,32 +57,39 @@ def views(X: Any, y: Any = None, *, recipe: Recipe, rows: int = 8, count: int = 
     >>> sheet.originals.shape, sheet.changed.shape
     ((3, 1, 8, 8), (6, 3, 1, 8, 8))
     """
-    table = table_of(X, y, None, Options(trials=3))
-    if not isinstance(table, Arrays) or table.values.ndim != 4:
+    asked = make_options(trials=3, **options)
+    table, techniques = table_of(X, y, target, asked), acting(recipe)
+    if table.data not in CURES:
         raise OptionError(
-            f"{table.name} holds no images; preview takes images as search does, such as a folder of pictures."
+            f"{table.name} holds no images, and no column is named as text; preview takes images or texts as search "
+            "does, such as a folder of pictures."
         )
-    acting = in_order(t for t in recipe.techniques if t.hooks & SITES)
-    if not acting:
+    if not techniques:
         held = " + ".join(recipe.names) or "no technique"
-        raise OptionError(f"the recipe has {held}, which leaves images as they are; name one with such as rotation.")
+        raise OptionError(f"the recipe has {held}, which {CURES[table.data]}.")
     if rows < 1 or count < 1:
         raise OptionError(f"rows is {rows} and views {count}; both must be 1 or more.")
-    chosen = _spread(table, rows)
-    learnt = table.learnt(np.arange(len(table.y)), Layout(()))
-    targets = encode(table, None) if table.task != "regression" else torch.zeros(len(table.y), 1)
-    all_inputs = torch.from_numpy(learnt.transform(table.values))
-    source = Source(all_inputs, targets, torch.arange(len(all_inputs)), table.task, channels=(learnt.mean, learnt.std))
-    known, x = [t.learn(targets) | t.pixels(*source.pixels) for t in acting], all_inputs[chosen]
-    bound = [t.alone(0, targets.device).with_values(own) for t, own in zip(acting, known, strict=True)]
+    table, chosen = for_recipes(table, [recipe], asked), _spread(table, rows)
+    table = with_translations(table, asked, translator_of(translator), lambda _: None, chosen)
+    whole = Development.of(table, SelectionPlan(1, 1)).whole()
+    source, learnt = whole.source, next(iter(whole.preprocessors.values()))
+    check_fit(techniques, table.task, table.data, source.layout)
+    seen = augmented(techniques, source, torch.from_numpy(chosen), seed, range(count))
+    labels, after = _labels(source.targets[chosen], table.classes), [_labels(soft, table.classes) for _, soft in seen]
+    if isinstance(table, TextTable):
+        assert isinstance(learnt, TextPreprocessor)
+        spelling = Spelling(learnt, table.texts)
+        texts = [_words(spelling, chosen, x) for x in (source.inputs[chosen], *(x for x, _ in seen))]
+        return TextSheet(texts[0], texts[1:], labels, after, techniques)
+    assert isinstance(table, Arrays)
+    assert isinstance(learnt, ArrayPreprocessor)
     mean, std = (np.reshape(v, (-1, 1, 1)) for v in (learnt.mean, learnt.std))
-    shown, told = [], []
-    for view in range(count):
-        draws = Draws(torch.tensor(seed), torch.tensor(view), "step")
-        inputs, soft, _ = changed(tuple(bound), draws, x, targets[chosen])
-        shown.append(inputs.numpy() * std + mean)
-        told.append(_labels(soft, table.classes))
-    return Sheet(table.values[chosen], np.stack(shown), _labels(targets[chosen], table.classes), told, acting)
+    shown = np.stack([x.numpy() * std + mean for x, _ in seen])
+    return Sheet(table.values[chosen], shown, labels, after, techniques)
+
+
+def _words(spelling: Spelling, rows: npt.NDArray[np.int64], x: Tensor) -> list[list[str]]:
+    return [spelling.read(int(row), own[0].numpy()) for row, own in zip(rows, x, strict=True)]
 
 
 class Sheet:
@@ -99,14 +124,12 @@ class Sheet:
                 panel.set_axis_off()
                 if not k or word != self.labels[i]:
                     panel.set_title(word, fontsize=7, loc="left", pad=2)
-        values = "; ".join(
-            f"{t.name} " + ", ".join(f"{key} {value}" for key, value in t.to_dict().items()) for t in self.techniques
-        )
-        figure.suptitle(f"left: as they are; beside: {values}", fontsize=8)
+        figure.suptitle(f"left: as they are; beside: {told(self.techniques)}", fontsize=8)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=150)
 
 
-def _spread(table: Arrays, rows: int) -> npt.NDArray[np.int64]:
+def _spread(table: Table, rows: int) -> npt.NDArray[np.int64]:
     """The first rows of each class in turn; of a regression, the first rows."""
     if table.task != "classification":
         return np.arange(min(rows, len(table.y)))

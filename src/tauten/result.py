@@ -179,6 +179,8 @@ def result_of(found: Found, nested: Nested | None = None) -> Result:
         "lost": _lost(found),
         "versions": versions(),
         "data_hash": table.content_hash(),
+        "translations": list(found.translations),
+        "flips": found.flips,
         "warnings": [*found.warnings, *(() if nested is None else nested.notes)],
     }
     return Result(found.verdict.name, recipe, evidence, found.model)

@@ -19,6 +19,7 @@ from tauten.costs import seconds_ratios
 from tauten.data import Table, check_network
 from tauten.evidence import compare, holdout_agrees, too_small, verdict
 from tauten.finals import Finals, Plan
+from tauten.flips import flips
 from tauten.folds import Development, Fold, clusters
 from tauten.found import Found
 from tauten.heldout import Held, train_arms
@@ -28,6 +29,7 @@ from tauten.own import BUILT_IN, Own
 from tauten.racing import Standing
 from tauten.split import Rows, Sealed, holdout, selection_plan
 from tauten.supplies import for_search
+from tauten.text.translation import Translated
 from tauten.traits import predictions, traits
 from tauten.unrecorded import Recorder
 
@@ -55,13 +57,28 @@ class Note:
     text: str
 
 
-Event = Phase | Note | Standing | Tick
+@dataclasses.dataclass(frozen=True)
+class Translating:
+    """So many of the sentences of a step ("eng to spa") are translated."""
+
+    step: str
+    done: int
+    sentences: int
+
+    def __str__(self) -> str:
+        return f"{self.step}: {self.done:,} of {self.sentences:,} sentences"
+
+
+Event = Phase | Note | Standing | Tick | Translating
 Watcher = Callable[[Event], None]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Prepared:
-    """A search that is checked and ready: what can be refused was refused, and nothing has been trained or written."""
+    """A search that is checked and ready: what can be refused was refused, and nothing has been trained or written.
+
+    `translated` tells of texts that were translated for it, which took `ahead` seconds of the journal's clock.
+    """
 
     table: Table
     options: Options
@@ -74,6 +91,8 @@ class Prepared:
     module: Callable[..., nn.Module] | None
     begun: float
     own: Own
+    translated: Translated | None = None
+    ahead: float = 0.0
 
 
 def prepare(
@@ -90,7 +109,7 @@ def prepare(
     begun = time.monotonic() if begun is None else begun
     check_network(table, module is not None)
     table, told = for_search(table, options, module is None)
-    rows, held = _sides(table, options.holdout)
+    rows, held = sides(table, options.holdout)
     dev = table.take(rows)
     metrics = own.metrics(options.metric, dev.task, dev.y, dev.weights)
     plan = selection_plan(dev.y, dev.task, options.folds, dev.classes, dev.together, dev.time)
@@ -105,7 +124,7 @@ def prepare(
     return Prepared(table, options, metrics, Sealed(held), development, whole, builder, contest, module, begun, own)
 
 
-def _sides(table: Table, share: float) -> tuple[Rows, Rows]:
+def sides(table: Table, share: float) -> tuple[Rows, Rows]:
     """(development rows, holdout rows): the person's own, or a share of the rows."""
     if table.held is not None:
         return np.flatnonzero(~table.held), np.flatnonzero(table.held)
@@ -125,7 +144,7 @@ def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
         watch(Note(told))
         journal.append("members", {"stacked": contest.stacked})
     clock.begin("speed")
-    contest.measure(journal, set_up)
+    contest.measure(journal, set_up, prepared.ahead)
     for note in contest.notes:
         if note != told:
             watch(Note(note))
@@ -189,6 +208,7 @@ def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
     )
     clock.begin("traits")
     changed = traits(models, held, main, scored if selection.folds > 1 else {}, options.seed)
+    flipped = flips(models, whole, dev, chosen.recipe, options.seed)
     notes = [*table.warnings, *selection.warnings, *contest.notes]
     notes += [f"held-out figures are point estimates, {small}"] if small else []
     notes += [] if agreement.agrees else [agreement.sentence]
@@ -207,8 +227,16 @@ def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
         tuple(contest.racing.trials.values()), contest.sampler, selection.folds, prepared.builder.precision,
         prepared.builder.engine(model.recipe), prepared.builder.network(model.recipe),
         contest.racing.gradient_evaluations + trainer.gradient_evaluations,
-        seconds, dataclasses.asdict(contest.racing.seconds), float(ratio), bool(small), changed, tuple(notes),
+        seconds, dataclasses.asdict(contest.racing.seconds), float(ratio), bool(small), changed,
+        _counts(prepared.translated), flipped, tuple(notes),
     )  # fmt: skip
+
+
+def _counts(translated: Translated | None) -> tuple[dict[str, object], ...]:
+    """For each language the number of texts that were translated, and what is to be known of them."""
+    by = translated.by if translated else ()
+    counts = ("via", "unchanged", "foreign", "foreign_words")
+    return tuple({"texts": len(own.texts), **{name: getattr(own, name) for name in counts}} for own in by)
 
 
 def _independent(opened: Table) -> tuple[npt.NDArray[np.intp] | None, int | None]:

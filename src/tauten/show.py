@@ -20,10 +20,11 @@ from tauten.options import parse_budget
 from tauten.racing import Standing
 from tauten.report.nested import nested as outer_searches
 from tauten.report.words import flags
-from tauten.searching import Event, Note, Phase
+from tauten.searching import Event, Note, Phase, Translating
 from tauten.technique import DATA, TASKS, Technique, technique, techniques
 
 PHASES = {
+    "translating": "translating the texts there and back",
     "speed": "measuring this machine's speed",
     "race": "racing recipes",
     "finals A": "finals A: choosing among the finalists on fresh folds",
@@ -51,7 +52,7 @@ class Live:
         self._console, self._budget = console, parse_budget(budget) if budget else None
         self._folder = folder
         self._begin, self._phase, self._done = time.monotonic(), "", 0
-        self._standing: Standing | None = None
+        self._standing: Standing | Translating | None = None
         self._live = RichLive(console=console, get_renderable=self._line, refresh_per_second=4, transient=True)
 
     def __enter__(self) -> Self:
@@ -69,20 +70,20 @@ class Live:
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Phase):
-            if self._standing is not None and self._phase == "race":
+            if isinstance(self._standing, Standing) and self._phase == "race":
                 self._console.print(self._raced(), highlight=False)
             self._phase, self._done = event.name, 0
             self._console.print(f"{event.seconds:6.1f} s  {PHASES[event.name]}", highlight=False)
         elif isinstance(event, Note):
             self._console.print(Text(f"note: {event.text}", style="yellow"), soft_wrap=True)
-        elif isinstance(event, Standing):
+        elif isinstance(event, Standing | Translating):
             self._standing = event
         else:
             self._done += event.gradient_evaluations
 
     def _raced(self) -> str:
         s = self._standing
-        assert s is not None
+        assert isinstance(s, Standing)
         best = " + ".join(s.best_recipe) or "plain"
         return (
             f"          {s.entered} recipes entered, {s.left} raced out, {s.finished} trained to the end; "
@@ -94,7 +95,9 @@ class Live:
         left = (
             f"{max(self._budget - spent, 0):.0f} s of {self._budget:.0f} s left" if self._budget else f"{spent:.0f} s"
         )
-        if self._phase == "race" and self._standing:
+        if self._phase == "translating" and isinstance(self._standing, Translating):
+            return Text(f"{left} · {self._standing}")
+        if self._phase == "race" and isinstance(self._standing, Standing):
             return Text(f"{left} · {self._standing.training} members training ·{self._raced().strip().rjust(1)}")
         return Text(f"{left} · {self._done:,} gradient evaluations")
 

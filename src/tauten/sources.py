@@ -9,6 +9,7 @@ import numpy as np
 
 from tauten.data import (
     Table,
+    TextTable,
     from_arrays,
     given,
     has_axes,
@@ -34,9 +35,29 @@ def table_of(
 ) -> Table:
     """A table from X and y, a tuple of both or a Dataset, or from a bundled name, a path or a DataFrame with targets.
 
-    `holdout` is the person's own, beside arrays: a tuple (X, y) or a Dataset. OptionError for options that don't go
-    with what X is, DataError for data that can't be used.
+    `holdout` is the person's own, beside arrays: a tuple (X, y) or a Dataset. Where texts are to be translated, each is
+    its own translation as yet. OptionError for options that don't go with what X is, DataError for data that can't be
+    used.
     """
+    table = _read(X, y, target, options, sample_weight, holdout)
+    if not options.back_translate:
+        return table
+    if not isinstance(table, TextTable):
+        raise OptionError(
+            f"back_translate is {','.join(options.back_translate)!r} and {table.name} has no text to translate; name "
+            "its columns by text, or leave back_translate out."
+        )
+    return table.translated([table.written.T.tolist()] * len(options.back_translate))
+
+
+def _read(
+    X: Any,
+    y: Any,
+    target: str | Sequence[str] | None,
+    options: Options,
+    sample_weight: Any,
+    holdout: Any,
+) -> Table:
     named = ("task", "categorical", "drop", "text", "embed", "groups", "time")
     columns = {name: getattr(options, name) for name in named}
     if isinstance(X, str | Path) and y is not None:

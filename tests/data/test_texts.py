@@ -70,7 +70,7 @@ def test_what_was_learnt_survives_json_and_foreign_json_is_refused():
 def test_planes_of_alternatives_lie_between_words_and_numbers():
     table = load(reviews(stars=np.arange(18) % 5 + 0.5), text="review", target="target")
     texts = with_alternatives(table.texts, "synonyms", {"fine": ("good", "nice"), "joy": ("delight",)}, 2)
-    texts = with_translations(with_alternatives(texts, "typos", {"film": ("flim",)}, 1), [["eine Freude"] * 18])
+    texts = with_translations(with_alternatives(texts, "typos", {"film": ("flim",)}, 1), [[["eine Freude"] * 18]])
     table = TextTable(**{**vars(table), "texts": texts})
     layout = table.text_layout(Layout.of(table.frame))
     assert (layout.aligned, layout.translations, layout.trailing, layout.planes) == (4, 1, 1, 6)

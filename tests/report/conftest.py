@@ -47,4 +47,8 @@ def hostile(evidence: Evidence, outside: str) -> Evidence:
     e["agreement"]["sentence"] = e["difference"]["note"] = outside
     e["choice"]["reasons"].append(outside)
     e["ablation"].append({**e["ablation"][0], "technique": outside})
+    side = {"text": outside, "class": outside, "probability": 0.5}
+    example = {"label": outside, "before": {**side, "text": "as it was"}, "after": side}
+    e["flips"] = {"techniques": [outside], "changed": 4, "flipped": 1, "examples": [example]}
+    e["translations"] = [{"via": outside, "texts": 4, "unchanged": 1, "foreign": 1, "foreign_words": 2}]
     return e

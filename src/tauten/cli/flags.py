@@ -38,6 +38,11 @@ Augment = Annotated[
 ]
 
 
+BackTranslate = Annotated[
+    str | None, typer.Option(help="Translate texts there and back by Apertium, once: by way of spa, or spa,epo.")
+]
+
+
 @dataclasses.dataclass(frozen=True)
 class Data:
     """What the table's columns mean."""
@@ -78,6 +83,7 @@ class Training:
     ] = "auto"
     model: ModelFile = None
     augment: Augment = None
+    back_translate: BackTranslate = None
     synonyms: Annotated[
         str | None,
         typer.Option(help="A CSV of word,synonym[,synonym…], or the folder of a WordNet; else as installed."),

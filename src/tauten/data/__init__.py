@@ -15,6 +15,7 @@ from tauten.data.learnt import Learnt, learnt_from_json
 from tauten.data.preprocess import Preprocessor
 from tauten.data.read import read
 from tauten.data.scale import TargetScale
+from tauten.data.spelling import Spelling
 from tauten.data.table import Table
 from tauten.data.tables import from_arrays, load
 from tauten.data.texts import TextPreprocessor, TextTable, holds_texts, texts_in
@@ -27,6 +28,7 @@ __all__ = [
     "Layout",
     "Learnt",
     "Preprocessor",
+    "Spelling",
     "Table",
     "TargetScale",
     "TextPreprocessor",

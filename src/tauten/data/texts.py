@@ -17,13 +17,15 @@ from tauten.data.layout import Layout
 from tauten.data.preprocess import Preprocessor
 from tauten.data.table import Table
 from tauten.errors import DataError
-from tauten.text.coded import Codes, Texts, bucket, coded, with_alternatives
+from tauten.text.coded import MOST, Codes, Texts, bucket, coded, with_alternatives, with_translations
 from tauten.text.layout import TextLayout
 
 VOCABULARY = 30_000
 """The most words that have an id of their own."""
 BUCKETS = 1024
 """Ids that all other words share, by their hash: 1 … 1,024. 0 is padding, and the vocabulary's ids come after."""
+LONGEST = 16 * MOST
+"""Characters that are kept of what a text was coded from: so many hold all words that are read of it."""
 SHARE, STEP = 0.98, 8
 """A network's length holds this share of the texts, rounded up to a multiple."""
 Floats32 = npt.NDArray[np.float32]
@@ -90,11 +92,21 @@ class TextPreprocessor:
                 "so fit anew"
             ) from error
 
+    def ids(self, words: Sequence[str]) -> list[int]:
+        """The id of each word."""
+        return [self._numbers.get(word) or 1 + bucket(word, BUCKETS) for word in words]
+
+    def word(self, number: int) -> str | None:
+        """The word of an id; None of one that words share."""
+        return self.words[number - 1 - BUCKETS] if number > BUCKETS else None
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {word: 1 + BUCKETS + i for i, word in enumerate(self.words)}
+
     def _ids(self, words: Sequence[str]) -> Floats32:
         """The id of each word, and 0 for the last place, which −1 means."""
-        own = {word: 1 + BUCKETS + i for i, word in enumerate(self.words)}
-        found = [own.get(word) or 1 + bucket(word, BUCKETS) for word in words]
-        return np.array([*found, 0], dtype=np.float32)
+        return np.array([*self.ids(words), 0], dtype=np.float32)
 
     def _read(self, frame: pd.DataFrame) -> Written:
         absent = [name for name in self.columns if name not in frame]
@@ -110,11 +122,13 @@ class TextPreprocessor:
 class TextTable(Table):
     """A table with columns of text beside those of its frame, which may have none: `texts` row by row.
 
-    `text` names the columns of text, whose texts are joined.
+    `text` names the columns of text, whose texts are joined. `written` (n, columns) are these as they were written,
+    each as far as its words may be read.
     """
 
     text: tuple[str, ...] = ()
     texts: Texts = field(default_factory=lambda: coded([]))
+    written: npt.NDArray[np.object_] = field(default_factory=lambda: np.empty((0, 0), dtype=object))
 
     @property
     def features(self) -> Written:
@@ -178,7 +192,11 @@ class TextTable(Table):
         """As of every table."""
         table = super().take(rows)
         assert isinstance(table, TextTable)
-        return replace(table, texts=self.texts.take(rows))
+        return replace(table, texts=self.texts.take(rows), written=self.written[np.asarray(rows)])
+
+    def translated(self, versions: Sequence[Sequence[Sequence[str]]]) -> "TextTable":
+        """With other texts of the same meaning, in the place of those it had; see `with_translations`."""
+        return replace(self, texts=with_translations(self.texts, versions))
 
 
 def with_texts(table: Table, columns: Mapping[str, "pd.Series[Any]"]) -> TextTable:
@@ -187,9 +205,12 @@ def with_texts(table: Table, columns: Mapping[str, "pd.Series[Any]"]) -> TextTab
     What is missing is an empty text. Empty texts, and texts that are cut, are told in its warnings.
     """
     frame = pd.DataFrame(dict(columns))
-    texts = coded(columns_of(frame, list(columns)))
+    parts = columns_of(frame, list(columns))
+    texts, written = coded(parts), np.empty((len(frame), len(parts)), dtype=object)
+    for i, part in enumerate(parts):
+        written[:, i] = [text[:LONGEST] for text in part]
     own = {name: getattr(table, name) for name in table.__dataclass_fields__}
-    found = TextTable(**own, text=tuple(columns), texts=texts)
+    found = TextTable(**own, text=tuple(columns), texts=texts, written=written)
     full = texts.lengths - (len(columns) - 1)
     if not (full > 0).any():
         raise DataError(f"{table.name}: no row of {listed(list(columns))} holds a word: expected text in most rows")

@@ -12,6 +12,7 @@ from tauten.report.explanation import explanation
 from tauten.report.losing import losing
 from tauten.report.nested import nested
 from tauten.report.traits import traits
+from tauten.report.wordings import wordings
 from tauten.report.words import (
     ARMS,
     GREATER_IS_BETTER,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from tauten.technique import Technique
 
 PHASES = {
-    "set-up": "data read, holdout sealed, folds made",
+    "set-up": "data read, holdout sealed, folds made, texts translated if asked",
     "speed": "a few batches to measure this machine",
     "race": "many recipes trained, weak ones dropped early",
     "finals A": "the leaders on fresh folds and seeds; this chose the recipe",
@@ -81,6 +82,7 @@ def _view(e: Json) -> dict[str, Any]:
         "techniques": [_technique(name, own, e) for name, own in e["chosen"]["techniques"].items()],
         "changed_batches": sorted(t for t in set().union(*(e[a]["techniques"] for a in ARMS)) if _changes_batches(t)),
         "traits": traits(e),
+        "wordings": wordings(e),
         "nested": nested(e),
         "explained": explanation(e.get("explanation")),
         "race": _race(e),

@@ -116,9 +116,11 @@ def flags(e: Json) -> str:
     if e["metric"] != usual and (e["metric"] in METRICS or e["metric"].startswith("pinball:")):
         said["metric"] = e["metric"]
     if e.get("class_weight"):
-        said["class-weight"] = e["class_weight"]
+        said["class_weight"] = e["class_weight"]
     own = [v["own"] for v in e["chosen"]["techniques"].values() if ":" in v.get("own", "")]
-    return "".join(f" --{k} {shlex.quote(v)}" for k, v in (*said.items(), *(("augment", one) for one in own)))
+    return "".join(
+        f" --{k.replace('_', '-')} {shlex.quote(v)}" for k, v in (*said.items(), *(("augment", one) for one in own))
+    )
 
 
 def known(x: float | None) -> TypeGuard[float]:

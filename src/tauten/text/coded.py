@@ -76,10 +76,7 @@ def coded(columns: Sequence[Sequence[str]]) -> Texts:
     >>> texts.words, texts.codes.tolist()
     (('a', 'b', '\x1f', 'c'), [[0, 1, 0, 2, 3], [1, 2, -1, -1, -1]])
     """
-    rows: list[list[str]] = []
-    for parts in zip(*columns, strict=True):
-        found = [[*tokens(part, MOST + 1), BREAK] for part in parts]
-        rows.append(list(itertools.chain.from_iterable(found))[:-1])
+    rows = _joined(columns)
     known: dict[str, int] = {}
     numbered = [[known.setdefault(word, len(known)) for word in row[:MOST]] for row in rows]
     cut = np.array([len(row) > MOST for row in rows], dtype=bool)
@@ -112,12 +109,28 @@ def with_alternatives(texts: Texts, name: str, alternatives: Mapping[str, Sequen
     return _with(texts, tuple(known), **{name: table})
 
 
-def with_translations(texts: Texts, columns: Sequence[Sequence[str]]) -> Texts:
-    """The texts with other texts of the same meaning: `columns` are B sequences of n texts; an empty one is none."""
+def with_translations(texts: Texts, versions: Sequence[Sequence[Sequence[str]]]) -> Texts:
+    """The texts with other texts of the same meaning: B versions of the columns, each as `coded` takes them.
+
+    A row whose columns hold no word has none in this version.
+
+    >>> with_translations(coded([["a day", "b"]]), [[["one day", ""]]]).translations.tolist()
+    [[[3, 1]], [[-1, -1]]]
+    """
     known = {word: code for code, word in enumerate(texts.words)}
-    rows = [[known.setdefault(word, len(known)) for word in tokens(text, MOST)] for own in columns for text in own]
-    table = padded(rows).reshape(len(columns), len(texts), -1).swapaxes(0, 1)
+    rows = [row if set(row) - {BREAK} else [] for columns in versions for row in _joined(columns)]
+    numbered = [[known.setdefault(word, len(known)) for word in row[:MOST]] for row in rows]
+    table = padded(numbered).reshape(len(versions), len(texts), -1).swapaxes(0, 1)
     return _with(texts, tuple(known), translations=table)
+
+
+def _joined(columns: Sequence[Sequence[str]]) -> list[list[str]]:
+    """The tokens of each row, the texts of its columns one behind the other."""
+    rows = []
+    for parts in zip(*columns, strict=True):
+        found = [[*tokens(part, MOST + 1), BREAK] for part in parts]
+        rows.append(list(itertools.chain.from_iterable(found))[:-1])
+    return rows
 
 
 def bucket(word: str, buckets: int) -> int:
