@@ -26,6 +26,7 @@ from tauten.recipe import Recipe
 from tauten.setting import Setting
 from tauten.sources import table_of
 from tauten.split import selection_plan
+from tauten.supplies import for_recipes
 from tauten.technique import technique, techniques
 
 GRID = {
@@ -140,7 +141,7 @@ def _trained(problem: Problem, arm: Arm, seeds: int) -> tuple[Scores, float]:
     """The scores of so many trainings on all training texts, the same seeds for every arm, and their seconds."""
     begin = time.monotonic()
     options = make_options(trials=3, text=TEXT)
-    table = table_of(problem.train, None, TARGET, options)
+    table = for_recipes(table_of(problem.train, None, TARGET, options), [arm.recipe], options)
     plan = selection_plan(table.y, table.task, options.folds, table.classes)
     whole = Development.of(table, plan).whole()
     builder = Builder(whole.source, precision=options.precision)
