@@ -3,6 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from shutil import which
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from tauten.sources import table_of
 from tauten.split import selection_plan
 from tauten.supplies import for_recipes
 from tauten.technique import technique, techniques
+from tauten.translating import translator_of, with_translations
 
 GRID = {
     "words__ngram_range": [(1, 1), (1, 2)],
@@ -35,6 +37,8 @@ GRID = {
     "fit__C": [0.1, 1.0, 10.0, 100.0, 1000.0],
 }
 FOLDS = 5
+VIA = "spa"
+"""The language by way of which Apertium translates."""
 SEARCHED = ("plain", "usual", "chosen")
 COPIED, SHORT = "EDA", "EDA, as many steps"
 Scores = Mapping[str, npt.NDArray[np.float64]]
@@ -120,7 +124,8 @@ def of_text() -> list[str]:
 def _singles(plain: Arm) -> Iterator[Arm]:
     """Plain with each technique of text at its card's value."""
     for name in of_text():
-        if not misfit(technique(name), "classification", "text"):
+        absent = "translations" in technique(name).planes and which("apertium") is None
+        if not absent and not misfit(technique(name), "classification", "text"):
             recipe = Recipe((technique(name).from_dict({}),), plain.recipe.setting)
             yield Arm(name, recipe, plain.epochs)
 
@@ -140,8 +145,10 @@ def _arm(name: str, told: Mapping[str, Any]) -> Arm:
 def _trained(problem: Problem, arm: Arm, seeds: int) -> tuple[Scores, float]:
     """The scores of so many trainings on all training texts, the same seeds for every arm, and their seconds."""
     begin = time.monotonic()
-    options = make_options(trials=3, text=TEXT)
-    table = for_recipes(table_of(problem.train, None, TARGET, options), [arm.recipe], options)
+    through = VIA if any("translations" in t.planes for t in arm.recipe.techniques) else None
+    options = make_options(trials=3, text=TEXT, back_translate=through)
+    read = table_of(problem.train, None, TARGET, options)
+    table = for_recipes(with_translations(read, options, translator_of(None), lambda _: None), [arm.recipe], options)
     plan = selection_plan(table.y, table.task, options.folds, table.classes)
     whole = Development.of(table, plan).whole()
     builder = Builder(whole.source, precision=options.precision)
