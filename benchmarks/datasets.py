@@ -18,6 +18,7 @@ from pathlib import Path
 
 import images_figures
 import tables_figures
+import text_figures
 
 from tauten.cores import free_cores
 
@@ -83,7 +84,7 @@ def cell(figure: dict[str, float]) -> str:
 
 
 def page() -> str:
-    """docs/results.md as the figures have it; after it the sections of `tables` and `images`."""
+    """docs/results.md as the figures have it; after it the sections of `tables`, `images` and `text`."""
     found = [
         json.loads((FIGURES / f"{n}.json").read_text()) for n in (*BUNDLED, *TABLES) if (FIGURES / f"{n}.json").exists()
     ]
@@ -119,7 +120,7 @@ def page() -> str:
     notes = [f"- {f['source']}: {w}" for f in found for w in f["warnings"]]
     lines += ["", "## Notes of the runs", "", *notes]
     text = "\n".join(lines) + "\n"
-    return "\n".join([text, *filter(None, (tables_figures.section(), images_figures.section()))])
+    return "\n".join([text, *filter(None, (own.section() for own in (tables_figures, images_figures, text_figures)))])
 
 
 if __name__ == "__main__":

@@ -11,12 +11,9 @@ tauten[bench]`. The last command writes the page, with this benchmark as a secti
 """
 
 import argparse
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from importlib import import_module
-from pathlib import Path
 
 import record
 
@@ -41,11 +38,7 @@ def parts(only: str) -> list[str]:
 def run(given: argparse.Namespace) -> None:
     """Run every part that has no figures yet, each in a process of its own."""
     for part in record.missing(given.into, parts(given.only), given.only):
-        words = [sys.executable, __file__, "part", "--part", part, "--images", str(given.images)]
-        words += ["--budget", str(given.budget), "--seeds", str(given.seeds), "--into", given.into]
-        began = time.monotonic()
-        code = subprocess.run(words, check=False).returncode
-        print(f"{part}: {time.monotonic() - began:.0f} s" + (f", ended with code {code}" if code else ""), flush=True)
+        record.apart(__file__, part, given)
 
 
 def run_part(given: argparse.Namespace) -> None:
@@ -79,14 +72,8 @@ def run_part(given: argparse.Namespace) -> None:
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["run", "part", "table"])
-    parser.add_argument("--images", type=Path, default=Path("images"), help="the folder of the sets' folders")
-    parser.add_argument("--budget", type=float, default=BUDGET, help="seconds of a search")
+    parser = record.parser(__doc__, NAME, BUDGET, "images")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="trainings of each recipe")
-    parser.add_argument("--only", default="", help="parts whose name holds one of these words, comma-separated")
-    parser.add_argument("--into", default=NAME, help="the folder of the figures; another one for tries")
-    parser.add_argument("--part", help="the one that `part` runs")
     return parser.parse_args(words)
 
 

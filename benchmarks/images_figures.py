@@ -68,7 +68,7 @@ def _recipes(found: Sequence[Mapping[str, Any]]) -> list[str]:
         for name in ("chosen", "Optuna"):
             if own := part["recipes"].get(name):
                 setting = own["setting"]
-                inside = "; ".join(_technique(*item) for item in own["techniques"].items()) or "no technique"
+                inside = "; ".join(ingredient(*item) for item in own["techniques"].items()) or "no technique"
                 lines.append(
                     f"- {TITLES[part['data']].format(part['rows'][0])}, {NAMES.get(name, name)}: {inside}; learning "
                     f"rate {setting['learning_rate']:.2g}, {setting['schedule']}, {own['epochs']} epochs of batches of "
@@ -77,7 +77,8 @@ def _recipes(found: Sequence[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-def _technique(name: str, values: Mapping[str, Any]) -> str:
+def ingredient(name: str, values: Mapping[str, Any]) -> str:
+    """A technique with its numbers, in words."""
     numbers = ", ".join(f"{v:.2g}" for v in values.values() if isinstance(v, float | int))
     return f"{name.replace('_', ' ')} {numbers}".strip()
 

@@ -73,11 +73,11 @@ def command(about: str | None, run: Callable[[str, bool], None], section: Callab
         print(section())
 
 
-def parser(about: str | None, name: str, budget: float) -> argparse.ArgumentParser:
+def parser(about: str | None, name: str, budget: float, data: str = "tables") -> argparse.ArgumentParser:
     """The command line of a benchmark of searches, in which `run` gives each `part` a process of its own."""
     words = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("what", choices=["run", "part", "table"])
-    words.add_argument("--tables", type=Path, default=Path("tables"), help="the folder of the tables")
+    words.add_argument(f"--{data}", type=Path, default=Path(data), help=f"the folder of the {data}")
     words.add_argument("--budget", type=float, default=budget, help="seconds of a search")
     words.add_argument("--only", default="", help="parts whose name holds one of these words, comma-separated")
     words.add_argument("--into", default=name, help="the folder of the figures; another one for tries")
@@ -86,8 +86,9 @@ def parser(about: str | None, name: str, budget: float) -> argparse.ArgumentPars
 
 
 def apart(script: str, part: str, given: argparse.Namespace, env: Mapping[str, str] | None = None) -> None:
-    """Run one part in a process of its own, and tell how long it took."""
-    words = ["part", "--part", part, "--tables", str(given.tables), "--budget", str(given.budget), "--into", given.into]
+    """Run one part in a process of its own, with what else was given to `run`, and tell how long it took."""
+    passed = {name: value for name, value in vars(given).items() if name not in ("what", "only", "part")}
+    words = ["part", "--part", part, *(word for name, value in passed.items() for word in (f"--{name}", str(value)))]
     began = time.monotonic()
     code = subprocess.run([sys.executable, script, *words], check=False, env={**os.environ, **(env or {})}).returncode
     print(f"{part}: {time.monotonic() - began:.0f} s" + (f", ended with code {code}" if code else ""), flush=True)

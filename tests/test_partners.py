@@ -26,8 +26,10 @@ def test_each_kind_of_data_is_offered_what_is_for_it():
     assert "word_dropout" in WORDS
     assert offered["images"] == set(techniques()) - WORDS
     assert tables == offered["images"] - PICTURES
-    numbers, blind = {"input_noise", "mixup"}, {"random_swap"}
-    assert offered["text"] == (tables | WORDS) - numbers - blind, "ids bear no arithmetic, and a bag sees no order"
+    numbers, layered = {"input_noise", "mixup"}, {"batch_norm"}
+    assert offered["text"] == (tables | WORDS) - numbers - layered, "ids bear no arithmetic, and no layer is hidden"
+    deep = Options(trials=3, setting={"depth": 1, "net": "bag"}).kinds("classification", True, "text")
+    assert {k.name for k in deep} == (offered["text"] | layered) - {"random_swap"}, "a bag sees no order"
     assert {k.name for k in options.kinds("classification", True)} == tables
 
 

@@ -37,7 +37,7 @@ class Setting(_Frozen):
     net: str = choice(
         default="auto",
         options=("auto", "mlp", "convnet", "bag", "bigrams", "kim"),
-        doc="built-in network; auto: convnet for images, bag for text, else mlp",
+        doc="built-in network; auto: convnet for images, bigrams for text, else mlp",
     )
     width: int = hyperparameter(
         low=1, high=65_536, default=128, integer=True, doc="hidden units of a layer; channels of a convnet's last stage"

@@ -8,7 +8,7 @@ from torch import nn
 from tauten.errors import RecipeError
 from tauten.nets.base import Pass
 from tauten.nets.built_in import built_in
-from tauten.nets.textnet import PAIRS, WIDE, WINDOWS, Bag, Bigrams, Kim, averaged, gathered
+from tauten.nets.textnet import PAIR, PAIRS, WIDE, WINDOWS, Bag, Bigrams, Kim, averaged, gathered
 from tauten.setting import Setting
 from tauten.testing import problem, small_setting
 from tauten.text.layout import TextLayout
@@ -45,15 +45,17 @@ def test_the_mean_of_words_is_torchs_embedding_bag(depth):
     assert not F.embedding_bag(torch.zeros(1, 4, dtype=torch.int64), mean, mode="mean", padding_idx=0).any()
 
 
-def test_pairs_of_neighbours_stand_beside_the_words():
+def test_pairs_of_neighbours_stand_beside_the_words_at_their_weight():
     out, w = outputs(Bigrams(LAYOUT, 3, small_setting(7, 0)))
     table = w["embedding.weight"]
     assert table.shape == (LAYOUT.ids + PAIRS, WIDE)
     means = []
     for row in WORDS.tolist():
         own = [word for word in row if word]
-        pairs = [(a * 0x9E3779B1 + b) * 0x85EBCA6B % 2**32 >> 17 for a, b in itertools.pairwise(own)]
-        means.append(table[own + [LAYOUT.ids + pair for pair in pairs]].mean(0))
+        mean = table[own].mean(0)
+        if pairs := [(a * 0x9E3779B1 + b) * 0x85EBCA6B % 2**32 * PAIRS >> 32 for a, b in itertools.pairwise(own)]:
+            mean = mean + table[[LAYOUT.ids + pair for pair in pairs]].mean(0) * PAIR
+        means.append(mean)
     assert torch.allclose(out, head(w, torch.cat((torch.stack(means), NUMBERS), -1)), atol=1e-6)
 
 
@@ -106,7 +108,7 @@ def test_alternatives_change_no_output():
         assert torch.equal(*both)
 
 
-@pytest.mark.parametrize(("net", "kind"), {"auto": Bag, "bag": Bag, "bigrams": Bigrams, "kim": Kim}.items())
+@pytest.mark.parametrize(("net", "kind"), {"auto": Bigrams, "bag": Bag, "bigrams": Bigrams, "kim": Kim}.items())
 def test_the_setting_names_the_network(net, kind):
     assert type(built_in((1, 16), 2, Setting(net=net), (), layout=TextLayout(16, 2000))) is kind
 

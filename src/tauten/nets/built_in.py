@@ -12,7 +12,7 @@ from tauten.text.layout import TextLayout
 
 TEXT: dict[str, type[Bag] | type[Kim]] = {"bag": Bag, "bigrams": Bigrams, "kim": Kim}
 """The networks of text by the setting's word for them."""
-AUTO = {"tables": "mlp", "images": "convnet", "text": "bag"}
+AUTO = {"tables": "mlp", "images": "convnet", "text": "bigrams"}
 """Which network `auto` is, by the kind of data."""
 
 
