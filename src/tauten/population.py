@@ -34,6 +34,7 @@ T = TypeVar("T")
 class Population:
     """Trains members in lockstep epochs; a context manager, since it holds threads.
 
+    >>> from tauten.recipe import Recipe
     >>> from tauten.testing import problem
     >>> source = problem(20, 3, 2, "classification")
     >>> with Population(Builder(source), [source], threads=2) as population:
