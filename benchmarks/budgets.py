@@ -79,10 +79,12 @@ def section(into: str = NAME) -> str:
         for p in found
     ]
     late = [p["table"] for p in found if p["seconds"] > 1.1 * p["budget"]]
+    early = [p["table"] for p in found if p["seconds"] < 0.9 * p["budget"]]
     most = max(found, key=lambda p: p["bytes"])
     words = (
-        f"\nWithin 10 % of its budget: {len(found) - len(late)} of {len(found)} tables"
-        + (f" (not {', '.join(late)})" if late else "")
+        f"\nWithin 10 % of its budget: {len(found) - len(late) - len(early)} of {len(found)} tables"
+        + (f"; longer: {', '.join(late)}" if late else "")
+        + (f"; shorter: {', '.join(early)}" if early else "")
         + f". Most memory: {most['bytes'] / 1e9:.2f} GB, {most['table']} (target: under 4 GB)."
     )
     return HEAD.format(budget=found[0]["budget"]) + "\n".join([*body, words, "", record.sentence(found) + "."]) + "\n"
