@@ -22,9 +22,9 @@ WIDE = 32
 PAIRS = 2**14
 """Vectors that all pairs of neighbouring words share, by their hash."""
 PAIR = 0.3
-"""What a pair weighs beside a word. Most pairs are rare, and Adam's steps are as long for them as for frequent words: at
-a weight of 1 all of SST-2's reviews are told apart worse than by words alone (78.7 against 80.4 % of the test part, two
-or three trainings), at 0.3 about as well (80.9 against 80.0), while TREC's questions gain at both (86.8, 89.8)."""
+"""What a pair weighs beside a word. Most pairs are rare, and Adam's steps are as long for them as for frequent words:
+at a weight of 1 all of SST-2's reviews are told apart worse than by words alone (78.7 against 80.4 % of the test part,
+two or three trainings), at 0.3 about as well (80.9 against 80.0), while TREC's questions gain (86.8 to 89.8)."""
 WINDOWS = (3, 4, 5)
 TABLE = "embedding.weight"
 
