@@ -78,12 +78,4 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    given = arguments()
-    if given.what == "run":
-        run(given)
-    elif given.what == "part":
-        run_part(given)
-    else:
-        from images_figures import section
-
-        print(section(given.into), end="")
+    record.obey(arguments(), run, run_part, "images_figures")

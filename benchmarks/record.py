@@ -6,6 +6,7 @@ with the parts that are missing.
 
 import argparse
 import datetime
+import importlib
 import importlib.metadata
 import json
 import os
@@ -83,6 +84,19 @@ def parser(about: str | None, name: str, budget: float, data: str = "tables") ->
     words.add_argument("--into", default=name, help="the folder of the figures; another one for tries")
     words.add_argument("--part", help="the one that `part` runs")
     return words
+
+
+Step = Callable[[argparse.Namespace], None]
+
+
+def obey(given: argparse.Namespace, run: Step, part: Step, figures: str) -> None:
+    """Do what was asked for; `section` of the module `figures` is the table."""
+    if given.what == "run":
+        run(given)
+    elif given.what == "part":
+        part(given)
+    else:
+        print(importlib.import_module(figures).section(given.into), end="")
 
 
 def apart(script: str, part: str, given: argparse.Namespace, env: Mapping[str, str] | None = None) -> None:
