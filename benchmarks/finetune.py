@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 from rich.console import Console
+from stacking import Residual
 from torch import Tensor, nn
 
 import tauten
@@ -25,19 +26,6 @@ from tauten.data.idx import load_idx
 from tauten.show import Live
 
 ROWS, TEST, HALF, EPOCHS = 500, 1000, 5, 2
-
-
-class Residual(nn.Module):
-    """Two convolutions with batch norm, added to what came in."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.one, self.two = (nn.Conv2d(width, width, 3, padding=1, bias=False) for _ in range(2))
-        self.bn1, self.bn2 = nn.BatchNorm2d(width), nn.BatchNorm2d(width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, width, H, W) as it came."""
-        return torch.relu(x + self.bn2(self.two(torch.relu(self.bn1(self.one(x))))))
 
 
 def network() -> nn.Sequential:
