@@ -117,3 +117,54 @@ def test_the_preconditioner_is_what_divides_the_gradient():
     _, _, scale = optim.step("adam", w, g, state, lr, momentum, torch.ones(3))
     for k in w:
         torch.testing.assert_close(scale[k], g[k].abs() + 1e-8, rtol=1e-5, atol=0)
+
+
+def rows_named(g, t):
+    """The gradient of a table in a step whose batch names every third row, each member's of its own."""
+    there = (torch.arange(6) + torch.arange(len(RATES)).unsqueeze(-1) + t) % 3 == 0
+    return g * there.unsqueeze(-1)
+
+
+@pytest.mark.parametrize("lift", ["stacked", "vmap"])
+def test_a_table_is_stepped_as_torch_steps_sparse_gradients(lift):
+    w, pulls = start()
+    ours, state = dict(w), optim.init("adam", w)
+    lr, momentum = torch.tensor(RATES), torch.tensor(MOMENTA)
+
+    def one(*parts):
+        return optim.step("adam", *parts, tables=["weight"])[:2]
+
+    take = torch.func.vmap(one) if lift == "vmap" else one
+    for t in range(STEPS):
+        g = {k: gradient(ours[k], pulls[k][t]) for k in ours}
+        g["weight"] = rows_named(g["weight"], t)
+        ours, state = take(ours, g, state, lr, momentum, torch.full((len(RATES),), t))
+    for i in range(len(RATES)):
+        table, bias = (w[k][i].clone().requires_grad_() for k in ("weight", "bias"))
+        sparse, dense = torch.optim.SparseAdam([table], lr=RATES[i]), torch.optim.Adam([bias], lr=RATES[i])
+        for t in range(STEPS):
+            own = rows_named(gradient(table.detach().expand(len(RATES), -1, -1), pulls["weight"][t][i]), t)[i]
+            named = own.any(-1).nonzero().T
+            table.grad = torch.sparse_coo_tensor(named, own[named[0]], table.shape, check_invariants=True)
+            bias.grad = gradient(bias.detach(), pulls["bias"][t][i])
+            sparse.step()
+            dense.step()
+        torch.testing.assert_close(ours["weight"][i], table.detach(), rtol=2e-5, atol=2e-5)
+        torch.testing.assert_close(ours["bias"][i], bias.detach(), rtol=2e-5, atol=2e-5)
+
+
+def test_rows_without_a_gradient_keep_their_bits():
+    w, pulls = start()
+    lr, momentum, tables = torch.tensor(RATES), torch.tensor(MOMENTA), ["weight"]
+    state = optim.init("adam", w)
+    w, state, _ = optim.step("adam", w, {k: p[0] for k, p in pulls.items()}, state, lr, momentum, torch.zeros(3))
+    g = {k: p[1] for k, p in pulls.items()} | {"weight": rows_named(pulls["weight"][1], 0)}
+    there = rows_named(torch.ones_like(w["weight"]), 0).bool()
+    new, after, _ = optim.step("adam", w, g, state, lr, momentum, torch.ones(3), tables=tables)
+    for one, other in ((new, w), (after["mean"], state["mean"]), (after["square"], state["square"])):
+        assert torch.equal((one["weight"] == other["weight"]), ~there)
+    every, _, _ = optim.step("adam", w, g, state, lr, momentum, torch.ones(3))
+    assert torch.equal(every["weight"][there], new["weight"][there])
+    again, later, _ = optim.step("adam", dict(w), g, state, lr, momentum, torch.ones(3), True, tables)
+    assert torch.equal(again["weight"], new["weight"])
+    assert again["weight"] is w["weight"] and later["mean"]["weight"] is state["mean"]["weight"]

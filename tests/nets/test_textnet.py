@@ -1,22 +1,32 @@
 import itertools
+import math
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from tauten.draws import Draws
+from tauten.engines.stacked import Stacked
 from tauten.errors import RecipeError
+from tauten.member import Member
 from tauten.nets.base import Pass
 from tauten.nets.built_in import built_in
-from tauten.nets.textnet import PAIR, PAIRS, WIDE, WINDOWS, Bag, Bigrams, Kim, averaged, gathered
+from tauten.nets.textnet import PAIR, PAIRS, WIDE, WINDOWS, Bag, Bigrams, Kim, gathered, share, summed
+from tauten.recipe import Recipe
 from tauten.setting import Setting
-from tauten.testing import problem, small_setting
+from tauten.techniques.weight_decay import WeightDecay
+from tauten.testing import problem, small_setting, trained
 from tauten.text.layout import TextLayout
 
 SOURCE = problem(12, 9, 3, "classification", data="text")
 LAYOUT = SOURCE.layout
 WORDS = SOURCE.inputs[:, 0].long()
 NUMBERS = SOURCE.inputs[:, -1, :2]
+
+
+def averaged(table, ids):
+    return summed(table, ids, share(ids))
 
 
 def outputs(net, seed=3):
@@ -118,3 +128,56 @@ def test_networks_of_other_data_are_refused():
         built_in((1, 16), 2, Setting(net="mlp"), (), layout=TextLayout(16, 2000))
     with pytest.raises(RecipeError, match="is 'kim' and rows are no text"):
         built_in((16,), 2, Setting(net="kim"), ())
+
+
+class Words(nn.Module):
+    """Pairs beside words, as torch has them."""
+
+    def __init__(self, w):
+        super().__init__()
+        self.table = nn.EmbeddingBag.from_pretrained(
+            w["embedding.weight"], freeze=False, mode="sum", sparse=True, include_last_offset=True
+        )
+        self.out = nn.Linear(WIDE + 2, 3)
+        self.out.weight.data, self.out.bias.data = w["out.weight"].T.contiguous(), w["out.bias"]
+
+    def forward(self, x):
+        ids, weights, ends = [], [], [0]
+        for row in x[:, 0].long().tolist():
+            own = [word for word in row if word]
+            pairs = [(a * 0x9E3779B1 + b) * 0x85EBCA6B % 2**32 * PAIRS >> 32 for a, b in itertools.pairwise(own)]
+            ids += own + [LAYOUT.ids + pair for pair in pairs]
+            weights += [1 / len(own)] * len(own) + [PAIR / len(pairs or own)] * len(pairs)
+            ends.append(len(ids))
+        mean = self.table(torch.tensor(ids), torch.tensor(ends), torch.tensor(weights))
+        return self.out(torch.cat((mean, x[:, -1, :2]), -1))
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.5])
+def test_training_is_that_of_torchs_sparse_embeddings(decay):
+    setting, steps = small_setting(4, 0, batch_size=5, net="bigrams"), 30
+    techniques = (WeightDecay(strength=decay),) if decay else ()
+    member = Member(0, Recipe(techniques, setting), seed=7)
+    w = {k: v[0] for k, v in Bigrams(LAYOUT, 3, setting).init([7])[0].items()}
+    net = Words(Bigrams(LAYOUT, 3, setting).unpadded(w))
+    sparse = torch.optim.SparseAdam(net.table.parameters(), lr=setting.learning_rate)
+    dense = torch.optim.Adam(net.out.parameters(), lr=setting.learning_rate)
+    n = len(SOURCE.train)
+    laps = [Draws(torch.tensor(7), torch.tensor(lap), "order").permutation(n) for lap in range(-(-steps * 5 // n))]
+    for step in range(steps):
+        rows = SOURCE.train[torch.cat(laps)[step * 5 : step * 5 + 5]]
+        sparse.zero_grad()
+        dense.zero_grad()
+        F.cross_entropy(net(SOURCE.inputs[rows]), SOURCE.targets[rows]).backward()
+        before = [p.detach().clone() for p in (net.table.weight, net.out.weight)]
+        # torch's sparse Adam adds ε to √v, Adam to √v̂.
+        sparse.param_groups[0]["eps"] = 1e-8 * math.sqrt(1 - 0.999 ** (step + 1))
+        sparse.step()
+        dense.step()
+        with torch.no_grad():
+            for p, old in zip((net.table.weight, net.out.weight), before, strict=True):
+                p -= setting.learning_rate * decay * old
+    got = trained([member], SOURCE, Stacked(), steps)[0].w
+    assert torch.allclose(got["embedding.weight"], net.table.weight, atol=2e-5)
+    assert torch.allclose(got["out.weight"].T, net.out.weight, atol=2e-5)
+    assert (got["out.weight"].T - w["out.weight"][: WIDE + 2, :3].T).abs().max() > 0.01

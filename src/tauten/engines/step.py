@@ -41,6 +41,11 @@ class Program:
     loss: RowLosses | None = None
     layout: TextLayout | None = None
 
+    @functools.cached_property
+    def tables(self) -> tuple[str, ...]:
+        """Weights that Adam steps row by row, where a row has a gradient."""
+        return self.net.tables if isinstance(self.net, ReadsWords) else ()
+
     def bind(self, hyper: Hyper) -> tuple[Technique, ...]:
         """The techniques with each member's own values."""
         return tuple(reading(t.with_values(hyper[t.name]), self.layout) for t in self.techniques)
@@ -241,8 +246,12 @@ def train_step(
     w = state["w"]
     g, loss, buffers = differentiate(scene.objective, scene.leaves(w))
     g = scene.gradient(g, w, differentiate)
+    given = w
+    if reuse and any({"weights", "init", "update"} & t.hooks for t in techniques):
+        # They look at the old weights, or may keep them.
+        given = {k: v.clone() if k in program.tables else v for k, v in w.items()}
     new, opt, preconditioner = optim.step(
-        program.optimizer, w, g, state["optimizer"], batch.lr, batch.momentum, state["step"], reuse
+        program.optimizer, given, g, state["optimizer"], batch.lr, batch.momentum, state["step"], reuse, program.tables
     )
     new = scene.weights(new, w, preconditioner)
     own, new, buffers = advance(techniques, state, new, buffers)

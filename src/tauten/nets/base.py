@@ -97,7 +97,9 @@ class Trainable(Protocol):
 
 @runtime_checkable
 class ReadsWords(Protocol):
-    """A network that calls `Pass.disturbed`."""
+    """A network that calls `Pass.disturbed`. `tables` are its weights whose rows are vectors of words."""
+
+    tables: tuple[str, ...]
 
     def undisturbed(self, x: Tensor) -> Tensor:
         """Zeros (M?, B, N): as many as there are numbers in a text's word vectors where they may move."""

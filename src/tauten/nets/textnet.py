@@ -32,8 +32,11 @@ TABLE = "embedding.weight"
 class _TextNet:
     """What both have in common: a table of word vectors (ids, 32) below an MLP, whose hidden places come last.
 
-    Vectors start uniform within ±1/32, as in fastText. A table's units are its words, as in `torch.nn.Embedding`.
+    Vectors start uniform within ±1/32, as in fastText. A table's units are its words, as in `torch.nn.Embedding`. Adam
+    steps the vectors of those words alone that have a gradient: see `tauten.optim.step`.
     """
+
+    tables = (TABLE,)
 
     def __init__(self, rows: int, layout: TextLayout, head: MLP) -> None:
         self.layout, self.head, self.outputs = layout, head, head.outputs
@@ -103,7 +106,7 @@ class Bag(_TextNet):
 
     def _mean(self, table: Tensor, words: Tensor) -> Tensor:
         """Sentence vectors (M?, B, 32) of ids (M?, B, L)."""
-        return averaged(table, words)
+        return summed(table, words, share(words))
 
 
 class Bigrams(Bag):
@@ -119,7 +122,7 @@ class Bigrams(Bag):
         first, second = words[..., :-1], words[..., 1:]
         mixed = (first * 0x9E3779B1 + second) * 0x85EBCA6B % 2**32
         both = torch.where((first > 0) & (second > 0), self.layout.ids + mixed // (2**32 // PAIRS), 0)
-        return averaged(table, words) + PAIR * averaged(table, both)
+        return summed(table, torch.cat((words, both), -1), torch.cat((share(words), PAIR * share(both)), -1))
 
 
 class Kim(_TextNet):
@@ -192,33 +195,41 @@ class _Gathered(torch.autograd.Function):
 
 class _Summed(torch.autograd.Function):
     @staticmethod
-    def forward(table: Tensor, ids: Tensor, text: Tensor, counts: Tensor) -> Tensor:
-        return F.embedding_bag(ids, table, counts.cumsum(0) - counts, mode="sum")
+    def forward(table: Tensor, ids: Tensor, text: Tensor, counts: Tensor, weight: Tensor) -> Tensor:
+        return F.embedding_bag(ids, table, counts.cumsum(0) - counts, mode="sum", per_sample_weights=weight)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        ctx.save_for_backward(*inputs[1:3])
-        ctx.rows = len(inputs[0])
+        table, ids, text, _, weight = inputs
+        ctx.save_for_backward(ids, text, weight)
+        ctx.rows = len(table)
 
     @staticmethod
-    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, None, None, None]:
-        ids, text = ctx.saved_tensors
-        return g.new_zeros(ctx.rows, g.shape[-1]).index_add_(0, ids, g.index_select(0, text)), None, None, None
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
+        ids, text, weight = ctx.saved_tensors
+        each = g.index_select(0, text).mul_(weight.unsqueeze(-1))
+        return g.new_zeros(ctx.rows, g.shape[-1]).index_add_(0, ids, each), None, None, None, None
 
 
-def averaged(table: Tensor, ids: Tensor) -> Tensor:
-    """The mean of those rows of a table (M?, V, E) that a text names by ids (M?, B, T), 0 for none: (M?, B, E)."""
-    counts = (ids > 0).sum(-1)
-    share = 1 / counts.clamp_min(1).unsqueeze(-1)
+def share(ids: Tensor) -> Tensor:
+    """What each id (M?, B, T) weighs in the mean of those of its text that are not 0."""
+    there = ids > 0
+    return there / there.sum(-1, keepdim=True).clamp_min(1)
+
+
+def summed(table: Tensor, ids: Tensor, weight: Tensor) -> Tensor:
+    """The sum, by `weight` (M?, B, T), of those rows of a table (M?, V, E) that a text names by ids (M?, B, T), 0 for
+    none: (M?, B, E)."""
     if is_functorch_wrapped_tensor(table) or is_functorch_wrapped_tensor(ids):
         # Under vmap no shape may depend on what texts hold.
-        return (gathered(table, ids) * (ids > 0).unsqueeze(-1)).sum(-2) * share
+        return (gathered(table, ids) * (weight * (ids > 0)).unsqueeze(-1)).sum(-2)
     # Most places are padding: only what is there is read, several times as fast.
     there = ids.flatten().nonzero().squeeze(-1)
     named = _from(table, ids).flatten().index_select(0, there)
+    counts, own = (ids > 0).sum(-1), weight.flatten().index_select(0, there)
     apply: Any = _Summed.apply
-    total: Tensor = apply(table.flatten(0, -2), named, there // ids.shape[-1], counts.flatten())
-    return total.reshape(*counts.shape, -1) * share
+    total: Tensor = apply(table.flatten(0, -2), named, there // ids.shape[-1], counts.flatten(), own)
+    return total.reshape(*counts.shape, -1)
 
 
 def _from(table: Tensor, ids: Tensor) -> Tensor:
