@@ -12,6 +12,8 @@ import tauten
 from tauten.cli import app
 from tauten.errors import OptionError, RecipeError
 from tauten.model import Model
+from tauten.options import Options
+from tauten.space import Space
 
 KINDS = {
     "food": ("soup", "bread", "cheese", "salad", "fresh apple"),
@@ -64,6 +66,23 @@ def test_one_seed_gives_one_result_and_kims_network_is_a_choice(file):
     first, again = (tauten.search(file, **options, seed=5).evidence for _ in range(2))
     assert first["difference"] == again["difference"]
     assert first["setting"]["net"] == "kim"
+
+
+def test_the_network_of_text_and_its_higher_rates_are_searched():
+    options = Options(trials=3)
+    setting = options.setting_for(500, "text")
+    kinds = options.kinds("classification", True, "text")
+    space = Space(setting, kinds, options.tuned((), words=True))
+    rng = np.random.default_rng(0)
+    drawn = [space.build(space.values(space.random(rng))) for _ in range(300)]
+    swapped = {r.setting.net for r in drawn if r.get("random_swap")}
+    assert {r.setting.net for r in drawn} == {"auto", "bag"}
+    assert swapped == {"auto"}, "order means nothing to an average of words"
+    assert max(r.setting.learning_rate for r in drawn) > setting.learning_rate > 0.01
+    assert [s.net for s in space.neighbours()].count("bag") == 1
+    for fixed in (Options(trials=3, setting={"net": "kim"}), Options(trials=3, grid={"dropout.p": (0.1,)})):
+        assert "net" not in fixed.tuned((), words=True)
+    assert "net" not in options.tuned(())
 
 
 def test_a_network_of_ones_own_reads_ids_and_the_words_fall_out_for_it_too(file):

@@ -103,6 +103,11 @@ class Builder:
         return group.epoch_steps * group.passes * epochs * self.size(recipe)
 
     @property
+    def words(self) -> bool:
+        """Whether it is a built-in network that reads words."""
+        return self.layout is not None and self.module is None
+
+    @property
     def fast(self) -> bool:
         """Whether plain training, and so most recipes, goes member by member: natively, or as convnets."""
         return self.native(Recipe(())) or (self.module is None and convolves(Setting(), self._source.inputs.shape[1:]))

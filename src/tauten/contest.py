@@ -90,7 +90,7 @@ class Contest:
     def _set_up(self, affordable: float) -> None:
         """The race, where about so many full trainings are affordable, if they are few."""
         options, kinds, setting = self.options, self._kinds, self.setting
-        space = Space(setting, kinds, options.tuned(self.folds[0].preprocessors))
+        space = Space(setting, kinds, options.tuned(self.folds[0].preprocessors, self._builder.words))
         recipes = make_sampler(options.sampler, space, options.seed, options.grid)
         plain: Sampler | None = None
         if space.tuned and options.sampler != "grid":

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -18,6 +18,8 @@ Values = Mapping[str, Value]
 """A recipe as it was asked for: `dropout.on`, `dropout.p`, `setting.learning_rate`, …; plain values, journaled."""
 
 SCHEDULES = ("constant", "cosine")
+NETS = ("auto", "bag")
+"""Of text: pairs of words tell in questions (TREC), where word order does not, averages of words are faster."""
 DURATIONS = (0.125, 0.25, 0.5, 1.0)
 """Shares of the full number of epochs that a search tries: how long to train is a setting of plain training too."""
 SHARE_ON, TOGETHER = 0.35, 5
@@ -98,6 +100,7 @@ class Space:
         base, other = self.base, {key: spec.options for key, spec in Setting.choices().items()}
         changed: dict[str, list[Value]] = {
             "learning_rate": [base.learning_rate / 3, base.learning_rate * 3],
+            "net": [word for word in NETS if word != base.net],
             "numeric": [word for word in other["numeric"] if word != base.numeric],
             "epochs": [max(1, base.epochs // 2)],
             "schedule": [word for word in SCHEDULES if word != base.schedule],
@@ -118,8 +121,13 @@ class Space:
     @cached_property
     def common(self) -> tuple[Dimension, ...]:
         """What every recipe has a value for: the setting, and a switch for each technique."""
+        rate = Setting.hyperparameters()["learning_rate"]
+        low, high = rate.range
         setting = {
-            "learning_rate": Dimension("setting.learning_rate", spec=Setting.hyperparameters()["learning_rate"]),
+            "learning_rate": Dimension(
+                "setting.learning_rate", spec=replace(rate, search=(low, max(high, 3 * self.base.learning_rate)))
+            ),
+            "net": Dimension("setting.net", NETS),
             "schedule": Dimension("setting.schedule", SCHEDULES),
             "epochs": Dimension("setting.duration", tuple(map(str, DURATIONS))),
             "numeric": Dimension("setting.numeric", tuple(map(str, Setting.choices()["numeric"].options))),
@@ -162,9 +170,12 @@ class Space:
         return np.array([d.place(values[d.key]) if d.key in values else np.nan for d in self.dimensions])
 
     def taken(self, values: Values) -> list[type[Technique]]:
-        """The techniques that are on; of two that exclude each other the first."""
+        """The techniques that are on and act on the network; of two that exclude each other the first."""
         chosen: list[type[Technique]] = []
+        net = values.get("setting.net", "auto")
         for kind in self.techniques:
+            if net != "auto" and kind.nets and net not in kind.nets:
+                continue
             switch = values[f"{kind.name}.on"]
             assert isinstance(switch, int | float)
             if switch < share_on(len(self.techniques)) and not any(
@@ -176,7 +187,9 @@ class Space:
     def build(self, values: Values) -> Recipe:
         """The recipe of these values."""
         setting: dict[str, Value] = {
-            key: values[f"setting.{key}"] for key in ("learning_rate", "schedule", "numeric") if key in self.tuned
+            key: values[f"setting.{key}"]
+            for key in ("learning_rate", "schedule", "numeric", "net")
+            if key in self.tuned
         }
         if "epochs" in self.tuned:
             setting["epochs"] = max(1, round(self.base.epochs * float(str(values["setting.duration"]))))
