@@ -17,7 +17,6 @@ Floats = npt.NDArray[np.float64]
 Values = Mapping[str, Value]
 """A recipe as it was asked for: `dropout.on`, `dropout.p`, `setting.learning_rate`, …; plain values, journaled."""
 
-SCHEDULES = ("constant", "cosine")
 DURATIONS = (0.125, 0.25, 0.5, 1.0)
 """Shares of the full number of epochs that a search tries: how long to train is a setting of plain training too."""
 SHARE_ON, TOGETHER = 0.35, 5
@@ -100,7 +99,7 @@ class Space:
             "learning_rate": [base.learning_rate / 3, base.learning_rate * 3],
             "numeric": [word for word in other["numeric"] if word != base.numeric],
             "epochs": [max(1, base.epochs // 2)],
-            "schedule": [word for word in SCHEDULES if word != base.schedule],
+            "schedule": [word for word in self.schedules if word != base.schedule],
         }
         return [
             Setting.from_dict({**base.to_dict(), key: value})
@@ -109,6 +108,12 @@ class Space:
             for value in values
             if value != getattr(base, key)
         ]
+
+    @property
+    def schedules(self) -> tuple[str, ...]:
+        """Of the learning rate: constant, or falling as the base's does."""
+        own = self.base.schedule
+        return ("constant", "cosine" if own == "constant" else own)
 
     @property
     def empty(self) -> bool:
@@ -120,7 +125,7 @@ class Space:
         """What every recipe has a value for: the setting, and a switch for each technique."""
         setting = {
             "learning_rate": Dimension("setting.learning_rate", spec=Setting.hyperparameters()["learning_rate"]),
-            "schedule": Dimension("setting.schedule", SCHEDULES),
+            "schedule": Dimension("setting.schedule", self.schedules),
             "epochs": Dimension("setting.duration", tuple(map(str, DURATIONS))),
             "numeric": Dimension("setting.numeric", tuple(map(str, Setting.choices()["numeric"].options))),
         }

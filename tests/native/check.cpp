@@ -424,7 +424,7 @@ tauten_plan planned(const Case& c, int64_t seed) {
     tauten_plan plan{};
     plan.inputs = c.inputs, plan.width = c.width, plan.depth = c.depth, plan.outputs = c.outputs, plan.batch = c.batch;
     plan.activation = seed % 4, plan.skip = seed % 2, plan.loss = c.outputs > 1 ? 1 + seed / 2 % 2 : 0, plan.adam = seed % 3 > 0;
-    plan.cosine = seed % 2, plan.length = 40, plan.seed = (uint64_t)seed << 40 | 5, plan.learning_rate = 0.01;
+    plan.schedule = seed % 3, plan.length = 40, plan.seed = (uint64_t)seed << 40 | 5, plan.learning_rate = 0.01;
     plan.momentum = 0.9f, plan.order_site = 1, plan.batch_norm = c.norm ? 0.1f : 0;
     plan.bf16 = TAUTEN_BF16 && seed > 3;
     if (!c.everything) return plan;
