@@ -102,6 +102,13 @@ def test_the_rate_follows_the_cosine():
     assert Setting(learning_rate=0.2).rate_at(0.7) == 0.2
 
 
+def test_a_warm_schedule_rises_in_a_straight_line_and_then_is_the_cosine_over_what_is_left():
+    warm, cosine = (Setting(learning_rate=0.2, schedule=word) for word in ("warm_cosine", "cosine"))
+    assert [round(warm.rate_at(p), 6) for p in (0, 0.025, 0.05, 0.075)] == [0.02, 0.065, 0.11, 0.155]
+    for share in (0, 0.25, 0.5, 1, 1.2):
+        assert math.isclose(warm.rate_at(0.1 + 0.9 * share), cosine.rate_at(share), abs_tol=1e-15)
+
+
 def test_techniques_act_in_the_order_they_declare():
     mixed = in_order([LabelSmoothing(), InputNoise(), Mixup(), Dropout()])
     names = [t.name for t in mixed]

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import stats
 
-from tauten.draws import Draws, compiled_words, derive_seed, philox, torch_words
+from tauten.draws import Draws, compiled_bernoulli, compiled_words, derive_seed, philox, torch_words
 from tauten.errors import ContractError
 from tauten.native.interface import opened
 
@@ -126,6 +126,21 @@ def test_compiled_words_are_those_of_torch():
     assert torch.equal(compiled_words(seed, step.int(), 5, 4, 2), torch_words(seed, step, 5, 4, 2))
     with pytest.raises(RuntimeError, match="shape"):  # never beyond the end of what was given
         compiled_words(seed, step[:2], 5, 4, 2)
+
+
+@pytest.mark.skipif(opened() is None, reason="no native library here")
+@pytest.mark.parametrize(("rows", "size"), [(1, 1), (9, 7), (3, 8), (5, 130), (2, 1024)])
+def test_compiled_truth_values_are_halves_of_torch_s_words_below_the_threshold(rows, size):
+    seed, step = torch.arange(4) * (2**40 + 12345) + 7, torch.arange(4) * 3
+    threshold = torch.tensor([0, 1000, 40000, 65536])
+    blocks = -(-size // 8)
+    words = torch_words(seed, step, 0xFFFFFFF7, rows, blocks).numpy().view(np.uint32)
+    # Element e of a row is half e % 2, the lower first, of word e % 8 // 2 of block e // 8.
+    halves = np.stack([words & 0xFFFF, words >> 16], -2).reshape(4, blocks * 8, rows)[:, :size].swapaxes(1, 2)
+    got = compiled_bernoulli(seed, step, 0xFFFFFFF7, threshold, rows, size)
+    assert np.array_equal(got, halves < threshold.numpy()[:, None, None])
+    alone = compiled_bernoulli(seed[2], step[2], 0xFFFFFFF7, threshold[2], rows, size)
+    assert torch.equal(alone, got[2])
 
 
 def test_mapped_draws_are_those_of_a_stack():

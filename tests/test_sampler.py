@@ -28,6 +28,19 @@ def asked(kind, seed, n=40, **how):
     return [SPACE.build(values) for values in dialogue(kind, seed, n, **how)]
 
 
+@pytest.mark.parametrize(
+    ("base", "falling"), [("constant", "cosine"), ("cosine", "cosine"), ("warm_cosine", "warm_cosine")]
+)
+def test_schedules_to_try_are_the_constant_one_and_the_base_s_own_way_down(base, falling):
+    space = Space(Setting(epochs=40, schedule=base), SPACE.techniques)
+    rng = np.random.default_rng(0)
+    proposed = [space.values(space.random(rng)) for _ in range(20)]
+    assert {values["setting.schedule"] for values in proposed} == {"constant", falling}
+    assert all(space.values(space.point(values)).keys() == values.keys() for values in proposed)
+    other = [s.schedule for s in space.neighbours() if s.schedule != base]
+    assert other == ["cosine" if base == "constant" else "constant"]
+
+
 @pytest.mark.parametrize("kind", ["tpe", "random"])
 def test_a_seed_repeats_itself_and_another_differs(kind):
     assert dialogue(kind, 1) == dialogue(kind, 1)

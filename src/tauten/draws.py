@@ -85,6 +85,16 @@ def compiled_words(seed: Tensor, step: Tensor, site: int, rows: int, blocks: int
     return words
 
 
+def compiled_bernoulli(seed: Tensor, step: Tensor, site: int, threshold: Tensor, rows: int, size: int) -> Tensor:
+    """Whether 16 bits of each element of a row are less than its member's threshold (M?,): bool (M?, rows, size)."""
+    drawn = torch.empty((*seed.shape, rows, size), dtype=torch.bool)
+    seed, step = (part.to(torch.int64).expand(seed.shape).contiguous() for part in (seed, step))
+    threshold = threshold.to(torch.int32).expand(seed.shape).contiguous()
+    parts = (part.data_ptr() for part in (seed, step))
+    interface().tauten_bernoulli(*parts, site, threshold.data_ptr(), seed.numel(), rows, size, drawn.data_ptr())
+    return drawn
+
+
 @functools.lru_cache(4096)
 def site_hash(path: str) -> int:
     """32 bits that stand for a place in the training step."""
@@ -163,6 +173,11 @@ class Draws:
     def bernoulli(self, p: float | Tensor, like: Tensor) -> Tensor:
         """True with probability `p` (one per member), for each element of `like`; 16 random bits an element."""
         threshold = torch.round(torch.as_tensor(p, dtype=torch.float64, device=like.device) * 65536).to(torch.int32)
+        if self._compiled(like) and not self._by_feature(like):
+            self._once()
+            rows, size = self._sizes(like)
+            site = site_hash(self._path)
+            return compiled_bernoulli(self._seed, self._step, site, threshold, rows, size).view(like.shape)
         threshold = threshold.reshape(threshold.shape[: self._seed.ndim] + (1, 1, 1))
         words = self._words(like, per_block=8)
         halves = torch.stack([words & 0xFFFF, _upper(words, 16)], -2).flatten(-3, -2)
@@ -207,25 +222,35 @@ class Draws:
 
     def _words(self, like: Tensor, per_block: int) -> Tensor:
         """One Philox block for every `per_block` elements of a row: 32-bit words (M?, blocks, 4, rows)."""
+        self._once()
+        rows, size = self._sizes(like)
+        fill = compiled_words if self._compiled(like) else torch_words
+        return fill(self._seed, self._step, site_hash(self._path), rows, -(-size // per_block))
+
+    def _once(self) -> None:
         if self._used:
             raise ContractError(f"two draws at {self._path!r} would be the same numbers; name them with r.at(…).")
         self._used = True
-        stacked = self._seed.ndim
-        rows = like.shape[stacked]
-        blocks = -(-math.prod(like.shape[stacked + 1 :]) // per_block)
+
+    def _compiled(self, like: Tensor) -> bool:
         ordinary = like.device.type == "cpu" and not is_functorch_wrapped_tensor(self._seed)
-        fill = compiled_words if ordinary and opened() is not None else torch_words
-        return fill(self._seed, self._step, site_hash(self._path), rows, blocks)
+        return ordinary and opened() is not None
+
+    def _sizes(self, like: Tensor) -> tuple[int, int]:
+        """Rows of a member, and elements of a row."""
+        stacked = self._seed.ndim
+        return like.shape[stacked], math.prod(like.shape[stacked + 1 :])
+
+    def _by_feature(self, like: Tensor) -> bool:
+        return like.ndim == self._seed.ndim + 2 and like.mT.is_contiguous()
 
     def _shaped(self, blocks: Tensor, like: Tensor) -> Tensor:
         """(M?, blocks, per_block, rows) in the shape of `like`; what a width does not need is dropped.
 
         A `like` whose rows lie next to each other in memory, as the built-in network's do, is met without a copy.
         """
-        size = math.prod(like.shape[self._seed.ndim + 1 :])
-        values = blocks.flatten(-3, -2)[..., :size, :].mT
-        by_feature = like.ndim == values.ndim and like.mT.is_contiguous()
-        return values if by_feature else values.reshape(like.shape).contiguous()
+        values = blocks.flatten(-3, -2)[..., : self._sizes(like)[1], :].mT
+        return values if self._by_feature(like) else values.reshape(like.shape).contiguous()
 
 
 def _upper(words: Tensor, bits: int) -> Tensor:

@@ -17,7 +17,6 @@ Floats = npt.NDArray[np.float64]
 Values = Mapping[str, Value]
 """A recipe as it was asked for: `dropout.on`, `dropout.p`, `setting.learning_rate`, …; plain values, journaled."""
 
-SCHEDULES = ("constant", "cosine")
 NETS = ("auto", "bag")
 """Of text: pairs of words tell in questions (TREC), where word order does not, averages of words are faster."""
 DURATIONS = (0.125, 0.25, 0.5, 1.0)
@@ -103,7 +102,7 @@ class Space:
             "net": [word for word in NETS if word != base.net],
             "numeric": [word for word in other["numeric"] if word != base.numeric],
             "epochs": [max(1, base.epochs // 2)],
-            "schedule": [word for word in SCHEDULES if word != base.schedule],
+            "schedule": [word for word in self.schedules if word != base.schedule],
         }
         return [
             Setting.from_dict({**base.to_dict(), key: value})
@@ -112,6 +111,12 @@ class Space:
             for value in values
             if value != getattr(base, key)
         ]
+
+    @property
+    def schedules(self) -> tuple[str, ...]:
+        """Of the learning rate: constant, or falling as the base's does."""
+        own = self.base.schedule
+        return ("constant", "cosine" if own == "constant" else own)
 
     @property
     def empty(self) -> bool:
@@ -128,7 +133,7 @@ class Space:
                 "setting.learning_rate", spec=replace(rate, search=(low, max(high, 3 * self.base.learning_rate)))
             ),
             "net": Dimension("setting.net", NETS),
-            "schedule": Dimension("setting.schedule", SCHEDULES),
+            "schedule": Dimension("setting.schedule", self.schedules),
             "epochs": Dimension("setting.duration", tuple(map(str, DURATIONS))),
             "numeric": Dimension("setting.numeric", tuple(map(str, Setting.choices()["numeric"].options))),
         }

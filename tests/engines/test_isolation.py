@@ -86,7 +86,7 @@ def populations(draw, members, structural=True, depth=None):
         own = dataclasses.replace(
             setting,
             learning_rate=draw(st.sampled_from([0.001, 0.01, 0.1, 50.0])),
-            schedule=draw(st.sampled_from(["constant", "cosine"])),
+            schedule=draw(st.sampled_from(["constant", "cosine", "warm_cosine"])),
             momentum=draw(st.sampled_from([0.0, 0.9])),
         )
         recipe = Recipe(draw(of_one_group(kinds, setting.depth, common)), own)

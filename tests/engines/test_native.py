@@ -112,7 +112,8 @@ def cases(draw, optimizer, rate):
         optimizer=optimizer, learning_rate=rate, depth=depth, batch_size=batch, epochs=3,
         width=draw(st.sampled_from([64, 128, 256, 260]) | st.integers(1, 140)),
         activation=draw(st.sampled_from(list(ACTIVATIONS))), skip=draw(st.booleans()),
-        schedule=draw(st.sampled_from(["constant", "cosine"])), momentum=draw(st.sampled_from([0.0, 0.5, 0.9])),
+        schedule=draw(st.sampled_from(["constant", "cosine", "warm_cosine"])),
+        momentum=draw(st.sampled_from([0.0, 0.5, 0.9])),
     )  # fmt: skip
     kinds = [kind for kind in KINDS if task in kind.tasks and draw(st.booleans())]
     if min(batch, len(source.train)) < 16 or inputs < 8:

@@ -62,6 +62,26 @@ void a_stack_s_words_are_each_member_s() {
         }
 }
 
+void truth_values_are_halves_of_words_below_the_threshold() {
+    constexpr int64_t members = 2, rows = 3;
+    const int64_t seed[members] = {7, ((int64_t)1 << 62) + 5}, step[members] = {4, 0xFFFFFFFF};
+    const int32_t threshold[members] = {20000, 65536};
+    for (int64_t size : {1, 8, 37, 1030}) {
+        const int64_t blocks = (size + 7) / 8;
+        std::vector<uint8_t> drawn(members * rows * size);
+        std::vector<uint32_t> words(rows * blocks * 4);
+        tauten_bernoulli(seed, step, 3, threshold, members, rows, size, drawn.data());
+        for (int64_t m = 0; m < members; m++) {
+            tauten_words((uint64_t)seed[m], (uint32_t)step[m], 3, rows, blocks, words.data());
+            for (int64_t i = 0; i < rows * size; i++) {
+                const uint32_t word = words[i / size * blocks * 4 + i % size / 2];
+                const int32_t half = (int32_t)(i % size % 2 ? word >> 16 : word & 0xFFFF);
+                CHECK(drawn[m * rows * size + i] == (half < threshold[m]));
+            }
+        }
+    }
+}
+
 // ---- elementary functions, against the C library in double ----
 
 constexpr float INF = std::numeric_limits<float>::infinity(), NOT = std::numeric_limits<float>::quiet_NaN();
@@ -404,7 +424,7 @@ tauten_plan planned(const Case& c, int64_t seed) {
     tauten_plan plan{};
     plan.inputs = c.inputs, plan.width = c.width, plan.depth = c.depth, plan.outputs = c.outputs, plan.batch = c.batch;
     plan.activation = seed % 4, plan.skip = seed % 2, plan.loss = c.outputs > 1 ? 1 + seed / 2 % 2 : 0, plan.adam = seed % 3 > 0;
-    plan.cosine = seed % 2, plan.length = 40, plan.seed = (uint64_t)seed << 40 | 5, plan.learning_rate = 0.01;
+    plan.schedule = seed % 3, plan.length = 40, plan.seed = (uint64_t)seed << 40 | 5, plan.learning_rate = 0.01;
     plan.momentum = 0.9f, plan.order_site = 1, plan.batch_norm = c.norm ? 0.1f : 0;
     plan.bf16 = TAUTEN_BF16 && seed > 3;
     if (!c.everything) return plan;
@@ -518,6 +538,7 @@ int main() {
 #endif
     draws_are_the_same_on_every_thread();
     a_stack_s_words_are_each_member_s();
+    truth_values_are_halves_of_words_below_the_threshold();
     members_train_the_same_on_many_threads_as_on_one();
     weights_come_back_as_they_went_in();
     a_queue_stops_when_told();

@@ -18,6 +18,7 @@ from tauten.member import Delivered, Group, Member
 from tauten.native.interface import EACH, TYPES, Data, JobFields, QueueFields, fields, interface, opened, plan_type
 from tauten.nets.mlp import ACTIVATIONS, MLP
 from tauten.recipe import Recipe
+from tauten.setting import Setting
 from tauten.technique import Kernel, Technique
 
 LOSSES = {"regression": 0, "classification": 1, "multilabel": 2}
@@ -189,7 +190,7 @@ class NativeEngine:
             "skip": setting.skip,
             "loss": LOSSES[self._group.task],
             "adam": self._group.optimizer == "adam",
-            "cosine": setting.schedule == "cosine",
+            "schedule": Setting.choices()["schedule"].options.index(setting.schedule),
             "bf16": self._precision == "bf16",
             "length": setting.epochs * self._group.epoch_steps,
             "seed": member.seed,

@@ -8,14 +8,22 @@ namespace tauten {
 
 constexpr float BETA1 = 0.9f, BETA2 = 0.999f, ADAM_EPSILON = 1e-8f;
 
+enum Schedule { CONSTANT, COSINE, WARM_COSINE };  // of tauten/setting.py, in its order
+
+inline double rate_at(const tauten_plan& plan, double progress) {
+    constexpr double WARM = 0.1;
+    if (plan.schedule == CONSTANT) return plan.learning_rate;
+    const double warm = plan.schedule == WARM_COSINE ? WARM : 0.0;
+    if (progress < warm) return plan.learning_rate * (WARM + (1 - WARM) * progress / warm);
+    return plan.learning_rate * 0.5 * (1 + std::cos(M_PI * std::min((progress - warm) / (1 - warm), 1.0)));
+}
+
 // One optimizer step's numbers, and the optimizer over runs of a member's memory. The formulas and their order are those
 // of tauten/optim.py and of the techniques' `weights` hooks.
 class Optimizer {
    public:
     explicit Optimizer(Member& member) : member_(member), plan_(member.plan) {
-        const double progress = std::min((double)member.step / (double)plan_.length, 1.0);
-        const double rate = plan_.learning_rate * (plan_.cosine ? 0.5 * (1 + std::cos(M_PI * progress)) : 1.0);
-        rate_ = (float)rate;
+        rate_ = (float)rate_at(plan_, (double)member.step / (double)plan_.length);
         if (plan_.adam) {
             const double t = (double)member.step + 1;
             step_ = (float)((double)rate_ / -std::expm1(t * std::log(0.9)));

@@ -70,6 +70,16 @@ def opened() -> ctypes.CDLL | None:
             None,
             [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint32, *[ctypes.c_int64] * 3, ctypes.c_void_p],
         ),
+        "tauten_bernoulli": (
+            None,
+            [
+                *[ctypes.c_void_p] * 2,
+                ctypes.c_uint32,
+                ctypes.c_void_p,
+                *[ctypes.c_int64] * 3,
+                ctypes.c_void_p,
+            ],
+        ),
         "tauten_new": (ctypes.c_void_p, [ctypes.c_void_p]),
         "tauten_free": (None, [ctypes.c_void_p]),
         "tauten_size": (ctypes.c_int64, [ctypes.c_void_p]),

@@ -19,7 +19,7 @@ typedef const uint32_t* words;
 #define TAUTEN_PLAN(FIELD)                                                                                       \
     FIELD(int64_t, inputs) FIELD(int64_t, outputs) FIELD(int64_t, width) FIELD(int64_t, depth) FIELD(int64_t, batch) \
     FIELD(int64_t, activation) FIELD(int64_t, skip) FIELD(int64_t, loss) FIELD(int64_t, adam)                      \
-    FIELD(int64_t, cosine) FIELD(int64_t, bf16) FIELD(int64_t, length) FIELD(uint64_t, seed) FIELD(double, learning_rate)              \
+    FIELD(int64_t, schedule) FIELD(int64_t, bf16) FIELD(int64_t, length) FIELD(uint64_t, seed) FIELD(double, learning_rate)              \
     FIELD(float, momentum) FIELD(uint32_t, order_site) FIELD(words, weight_sites) FIELD(words, bias_sites)        \
     FIELD(floats, dropout) FIELD(words, dropout_sites) FIELD(float, dropout_classic) FIELD(float, batch_norm)     \
     FIELD(float, input_noise) FIELD(uint32_t, noise_site) FIELD(floats, class_weights)                            \

@@ -174,6 +174,30 @@ TAUTEN_EXPORT void tauten_fill(
     }
 }
 
+// Whether each element of a row is drawn, (members, rows, size) bytes: where its 16 bits are less than the threshold.
+TAUTEN_EXPORT void tauten_bernoulli(
+    const int64_t* seed, const int64_t* step, uint32_t site, const int32_t* threshold, int64_t members, int64_t rows,
+    int64_t size, uint8_t* out
+) {
+    constexpr int64_t EACH = 8;
+    for (int64_t m = 0; m < members; m++) {
+        const Place place{{(uint32_t)seed[m], (uint32_t)(seed[m] >> 32)}, (uint32_t)step[m], site};
+        const I limit = (I)splat((uint32_t)threshold[m]);
+        const auto below = [&](U word) {
+            return ((U)((I)(word & 0xFFFFu) < limit) & 1u) | ((U)((I)(word >> 16) < limit) & 0x100u);
+        };
+        for (int64_t row = 0; row < rows; row++, out += size)
+            for (int64_t block = 0; block * EACH < size; block += LANES) {
+                const Block drawn = place.along((uint32_t)block, (uint32_t)row);
+                const U first = below(drawn.word[0]) | below(drawn.word[1]) << 16;
+                const U second = below(drawn.word[2]) | below(drawn.word[3]) << 16;
+                uint32_t bytes[2 * LANES];
+                for (int lane = 0; lane < LANES; lane++) bytes[2 * lane] = first[lane], bytes[2 * lane + 1] = second[lane];
+                std::memcpy(out + block * EACH, bytes, std::min<int64_t>(sizeof bytes, size - block * EACH));
+            }
+    }
+}
+
 #ifdef TAUTEN_PROFILE
 // Ticks of this thread since the last call: outside of the library, other, products, optimizer, draws, normalization.
 TAUTEN_EXPORT void tauten_profile(int64_t* spent) {
