@@ -1,6 +1,7 @@
 """Where few trainings are affordable: fine-tuning what was pretrained on other classes, by a ladder."""
 
 import itertools
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -10,14 +11,15 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from tauten.api import load_builder
-from tauten.contest import FEW, usual
+from tauten.contest import usual
 from tauten.data import of_arrays
 from tauten.journal import NAME, Journal
+from tauten.ladder import FEW, combinations, likely_first
 from tauten.member import Member
 from tauten.options import Options
 from tauten.population import Population
+from tauten.race import LANES
 from tauten.recipe import Recipe
-from tauten.sampler import LadderSampler, likely_first
 from tauten.searching import Note, find, prepare
 from tauten.setting import Setting
 from tauten.technique import technique, techniques
@@ -100,7 +102,8 @@ def test_a_ladder_goes_from_plain_over_single_techniques_to_pairs_and_triples(pr
     assert contest.sampler == "ladder"
     assert [t.recipe.names for t in plains] == [()] * 4
     changed = [[k for k, v in t.recipe.setting.to_dict().items() if v != getattr(contest.setting, k)] for t in plains]
-    assert changed == [[], ["learning_rate"], ["learning_rate"], ["schedule"]]
+    # A rate that falls to zero comes first, and the other rates are tried with it.
+    assert changed == [[], ["schedule"], ["learning_rate", "schedule"], ["learning_rate", "schedule"]]
     assert first.recipe == usual(contest.setting)
     names = [t.recipe.names for t in steps]
     assert names[:4] == [(name,) for name in SINGLES]
@@ -155,29 +158,70 @@ def test_a_whole_search_by_a_ladder_says_so(pretrained):
     assert [t.recipe.names for t in found.trials if t.lane == "recipes"][1:] == [("dropout",)]
 
 
-def test_the_sampler_waits_for_a_setting_and_combines_the_best_that_go_together():
+def test_the_best_that_go_together_are_combined():
     a, b, c = (technique(name)() for name in ("mixup", "cutmix", "dropout"))
-    state = [None, []]
-    sampler = LadderSampler([a, b, c], lambda: tuple(state))
-
-    def answered():
-        found = []
-        while (values := sampler.ask()) is not None:
-            found.append(sampler.build(values).techniques)
-        return found
-
-    assert sampler.ask() is None
-    state[0] = setting = Setting(learning_rate=0.03)
-    assert answered() == [(a,), (b,), (c,)]
-    state[1] = [Recipe((c,), setting), Recipe((b,), setting)]
-    assert [{t.name for t in chosen} for chosen in answered()] == [{"cutmix", "dropout"}]
-    state[1] += [Recipe((a,), setting), Recipe((a, c), setting)]
-    assert [{t.name for t in chosen} for chosen in answered()] == [
-        {"mixup", "dropout"},
-        {"mixup", "cutmix"},
-        {"mixup", "cutmix", "dropout"},
+    singles = [(a,), (b,), (c,)]
+    assert list(combinations([a, b, c], [])) == singles
+    ranked = [Recipe(own) for own in ((c,), (a, c), (b,), (a,))]
+    names = [{t.name for t in chosen} for chosen in combinations([a, b, c], ranked)]
+    assert names[3:] == [
+        {"dropout", "cutmix"},
+        {"dropout", "mixup"},
+        {"cutmix", "mixup"},
+        {"dropout", "cutmix", "mixup"},
     ]
-    assert sampler.build({"step": 0}).setting == setting
+
+
+class Timed(Journal):
+    """A journal of a machine on which plain training of a hundred epochs takes ten seconds."""
+
+    answers: ClassVar[dict[str, object]] = {}
+
+    def once(self, kind, compute, key=None, *, sync=True):
+        answer = self.answers.get(kind)
+        return super().once(kind, compute if answer is None else lambda: answer, key, sync=sync)
+
+
+def raced_for(pretrained, seconds, folder, start):
+    """A race against the clock, and its trials."""
+    own = {"setting": {"batch_size": 80}, "techniques": ("dropout", "weight_decay")}
+    contest = tuned(pretrained, budget=seconds, **own).contest
+    assert contest.setting.epochs == 100
+    Timed.answers = {"speed": [contest.cost(Recipe((), contest.setting), 100) / 10, True], "left": 0.98 * seconds - 1}
+    with start(folder) as journal:
+        contest.measure(journal, 0.0)
+        plan = contest.run(journal, lambda _: None)
+    return contest, plan, [(t.lane, t.recipe, t.scores) for t in contest.racing.trials.values()]
+
+
+# Of two folds the shortest finals are five replicates, so ten trainings an arm, and three on twice the rows. Beside
+# them 40 short steps; and at each length three recipes and one plain. An epoch takes a tenth of a second, what comes
+# last 115.7: (0.98 · 600 - 1 - 115.7) / 0.1 / (40 + 4 · (2 + 4) + (10 + 3 · 2) · (1 + 4 + 4)) = 22.7 epochs, and so on.
+@pytest.mark.parametrize(("seconds", "short", "times"), [(600.0, 22, (2, 4)), (450.0, 25, (2,)), (300.0, 20, ())])
+def test_against_the_clock_longer_steps_follow_for_recipes_and_plain(pretrained, tmp_path, seconds, short, times):
+    contest, plan, told = raced_for(pretrained, seconds, tmp_path / "run", lambda folder: Timed.create(folder, {}))
+    assert contest.setting.epochs == short
+    longer = {k: [r.setting.epochs for lane, r, _ in told if lane == k and r.setting.epochs > short] for k in LANES}
+    lengths = [n * short for n in times]
+    assert longer == {"plain": lengths, "recipes": [n for n in lengths for _ in range(3)]}
+    assert all(len(scores[0]) == recipe.setting.epochs for _, recipe, scores in told if recipe.setting.epochs > short)
+    assert any("the best and plain then got" in note for note in contest.notes) == bool(times)
+    assert plan.finals_b >= 5
+    assert len(contest.field().candidates) == 3
+
+
+def test_a_ladder_against_the_clock_cut_off_goes_on_to_the_same_end(pretrained, tmp_path):
+    _, _, first = raced_for(pretrained, 450.0, tmp_path / "run", lambda folder: Timed.create(folder, {}))
+    lines = (tmp_path / "run" / NAME).read_bytes().splitlines(keepends=True)
+    for part in (0.3, 0.9):
+        cut = tmp_path / str(part)
+        cut.mkdir()
+        (cut / NAME).write_bytes(b"".join(lines[: 1 + int(part * (len(lines) - 1))]))
+        again = raced_for(pretrained, 450.0, cut, Journal.resume)[-1]
+        assert [(lane, recipe) for lane, recipe, _ in again] == [(lane, recipe) for lane, recipe, _ in first]
+        for (*_, own), (*_, before) in zip(again, first, strict=True):
+            # A module's members are the same to tolerance only where slots are filled anew.
+            np.testing.assert_allclose(own[0], before[0], rtol=1e-3)
 
 
 def test_techniques_made_for_the_data_come_first():
