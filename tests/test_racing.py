@@ -141,7 +141,7 @@ def test_a_budget_too_small_for_the_full_length_shortens_it_and_says_so():
     prepared.contest.measure(Unrecorded(), 0.0)
     prepared.contest.run(Unrecorded(), lambda _: None)
     assert prepared.contest.setting.epochs < before
-    assert "the budget allows" in prepared.contest.notes[0]
+    assert f"where {before} would be taken with more time" in prepared.contest.notes[0]
     assert isinstance(prepared.contest, Contest)
 
 

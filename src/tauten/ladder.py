@@ -1,11 +1,11 @@
 """The ladder: what a search tries where few trainings are affordable, and when it goes on to longer ones.
 
 Everything is trained on one fold. First plain at a few settings; at the best of these every technique alone at its
-card's value, then pairs and triples of the best. Against the clock these steps are short, because a recipe that changes
-what the network sees needs many more steps than plain: the best recipes are then trained for longer, and so is plain.
+card's value; then those that are best alone are added, one at a time, to the best recipe so far. Against the clock
+these steps are short, because a recipe that changes what the network sees needs many more steps than plain: the best
+recipes are then trained for longer, and so is plain.
 """
 
-import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -23,8 +23,8 @@ FEW = 20
 FEW_SLOTS, TUNED = 4, 4
 """A ladder's members of a shift, since its next step should know how the last ones did; and one in so many of its
 trainings is plain at another setting."""
-BEST, MOST = 4, 3
-"""The best few techniques are combined, up to so many at once."""
+BEST, MOST = 6, 4
+"""So many of the techniques that are best alone are added to the best recipe, up to so many at once."""
 SHORT, TIMES, TAKEN = 40, (2, 4), 3
 """Short steps that are planned for; how many times as long the last steps are, at most; and how many recipes take
 them, beside one plain."""
@@ -45,7 +45,7 @@ def beside(needed: float, few: float, epochs: int, wanted: int) -> str:
 
 def climbs(why: str, longest: int = 1) -> str:
     """What to say of a search that is a ladder."""
-    how = "techniques are tried alone at their cards' values, then pairs and triples of the best"
+    how = "techniques are tried alone at their cards' values, then the best of them are added to the best recipe"
     if longest > 1:
         how += f", then the best {TAKEN} and plain for up to {longest} times as long"
     return f"few trainings: ladder ({why}); {how}."
@@ -67,14 +67,14 @@ def likely_first(kinds: Iterable[type[Technique]]) -> list[type[Technique]]:
 
 
 def combinations(singles: Sequence[Technique], ranked: Sequence[Recipe]) -> Iterator[tuple[Technique, ...]]:
-    """Every technique alone, then pairs and triples of those that are best alone and go together."""
+    """Every technique alone, then the best recipe so far with one more of those that are best alone and go with it."""
     yield from ((t,) for t in singles)
-    best = [r.techniques[0] for r in ranked if len(r.techniques) == 1][:BEST]
-    for size in range(2, MOST + 1):
-        for chosen in itertools.combinations(best, size):
-            names = {t.name for t in chosen}
-            if len(names) == size and not any(names & set(t.excludes) for t in chosen):
-                yield chosen
+    so_far = ranked[0].techniques if ranked else ()
+    if 0 < len(so_far) < MOST:
+        for added in [r.techniques[0] for r in ranked if len(r.techniques) == 1][:BEST]:
+            names = {t.name for t in (*so_far, added)}
+            if len(names) > len(so_far) and not any(names & set(t.excludes) for t in (*so_far, added)):
+                yield (*so_far, added)
 
 
 class Reserve:

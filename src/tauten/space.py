@@ -101,7 +101,7 @@ class Space:
         base = Setting.from_dict({**self.base.to_dict(), **falls})
         other = {key: spec.options for key, spec in Setting.choices().items()}
         changed: dict[str, list[Value]] = {
-            "learning_rate": [base.learning_rate / 3, base.learning_rate * 3],
+            "learning_rate": [base.learning_rate * k for k in (3, 1 / 3, 9)],
             "numeric": [word for word in other["numeric"] if word != base.numeric],
             "epochs": [max(1, base.epochs // 2)],
         }
