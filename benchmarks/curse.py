@@ -60,7 +60,7 @@ class Watched(Finals):
         self.seen = {**self.seen, **found} if phase == "finals A" else self.seen
         return found
 
-    def choose(self, candidates: Sequence[Arm], plains: Sequence[Arm], plan: Plan) -> tuple[Arm, Arm, Choice]:
+    def choose(self, candidates: Sequence[Arm], plains: Sequence[Arm], plan: Plan) -> tuple[Arm, Arm, Choice | None]:
         """As always; what was measured of chosen and plain stays with the class."""
         chosen, plain, choice = super().choose(candidates, plains, plan)
         named = {"chosen": self.seen[chosen.name], "plain": self.seen[plain.name]}

@@ -13,6 +13,7 @@ from record import command, load, missing, save, sentence
 
 from tauten.evidence.simulate import SHARES, Tails, simulate
 from tauten.evidence.student import CAUTION
+from tauten.evidence.verdict import FEWEST_SEEDS
 
 NAME = "evidence/simulated"
 SIZES = (50, 200, 2000)
@@ -21,7 +22,7 @@ RUNS, NULL_RUNS, SEEDS = 4000, 16_000, 10
 PACKAGES = ("tauten", "numpy", "scipy")
 
 
-def mixes(n: int) -> dict[str, Any]:
+def mixes(n: int, seeds: int = SEEDS) -> dict[str, Any]:
     """Every mix of components and shape, at planted gains of 0 to 3 standard errors."""
     cells = []
     for shares_name, shares in SHARES.items():
@@ -29,11 +30,11 @@ def mixes(n: int) -> dict[str, Any]:
             if tails == "lopsided seeds" and not shares[1]:
                 continue
             by_gain = [
-                simulate(n, SEEDS, runs=RUNS if gain else NULL_RUNS, shares=shares, tails=tails, gain=gain, seed=11)
+                simulate(n, seeds, runs=RUNS if gain else NULL_RUNS, shares=shares, tails=tails, gain=gain, seed=11)
                 for gain in shapes.GAINS
             ]
             cells.append({"shares": shares_name, "tails": tails, "by_gain": [f.to_json() for f in by_gain]})
-    return {"n": n, "seeds": SEEDS, "gains": shapes.GAINS, "cells": cells}
+    return {"n": n, "seeds": seeds, "gains": shapes.GAINS, "cells": cells}
 
 
 def candidates(n: int) -> dict[str, Any]:
@@ -104,6 +105,8 @@ PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "candidates_0200": lambda: candidates(200),
     "candidates_2000": lambda: candidates(2000),
     "mixes_2000": lambda: mixes(2000),
+    "few_0500": lambda: mixes(500, FEWEST_SEEDS),
+    "few_2000": lambda: mixes(2000, FEWEST_SEEDS),
     "areas_0050": lambda: areas(50),
     "areas_0200": lambda: areas(200),
     "areas_2000": lambda: areas(2000),
@@ -125,6 +128,7 @@ def section() -> str:
     texts = [
         _candidates([found[p] for p in found if p.startswith("candidates")]),
         _mixes([found[p] for p in found if p.startswith("mixes")]),
+        _mixes([found[p] for p in found if p.startswith("few")], "The same with the fewest replicates that may prove"),
         _real(found["real"]) if "real" in found else "",
         _grouped(found["grouped"]) if "grouped" in found else "",
         _areas([found[p] for p in found if p.startswith("areas")]),
@@ -171,11 +175,11 @@ Coverage of 95 % intervals in percent / their mean width in true standard errors
 {_table(["gains of examples", "n", *keys], rows)}"""
 
 
-def _mixes(parts: list[dict[str, Any]]) -> str:
+def _mixes(parts: list[dict[str, Any]], title: str = "Coverage, null and power of `compare`") -> str:
     if not parts:
         return ""
     null_runs, gain_runs = (figures["runs"] for figures in parts[0]["cells"][0]["by_gain"][:2])
-    text = f"""### Coverage, null and power of `compare`
+    text = f"""### {title}
 
 {parts[0]["seeds"]} seeds; {null_runs:,} runs for coverage, width and false proofs, {gain_runs:,} for each gain. The
 variance of the mean comes in equal parts from what is named (*mostly seeds*: 80 %, the rest equal). Width: the mean

@@ -48,6 +48,7 @@ racing finals budget
 heldout costs
 augmented
 traits flips
+ladder
 contest found
 searching
 translating

@@ -20,9 +20,10 @@ def clocked(tmp_path):
         yield journal, now
 
 
+@pytest.mark.parametrize("few", [False, True])
 @pytest.mark.parametrize("folds", [1, 2, 3, 5, 10])
-def test_plans_grow_from_short_over_full_to_long(folds):
-    plans = ladder(folds)
+def test_plans_grow_from_short_over_full_to_long(folds, few):
+    plans = ladder(folds, few)
     assert plans[0].name == "short"
     assert [p.name for p in plans if p.name in ("short", "full")] == ["short", "full"]
     for before, after in itertools.pairwise(plans):
@@ -36,6 +37,16 @@ def test_what_a_plan_needs_is_counted_by_hand():
     # Finals A: 1 replicate x 5 folds x (6 x 100 + 2 x 80 + 90); B: 4 x 5 x 270; ablation 1 x 5 x 360; whole: 10 x 270.
     gradients = 5 * 850 + 20 * 270 + 5 * 360 + 10 * 270 * 1.25 + 50
     assert Budget(60.0, 0.0, 5).needs(plan, COSTS, Pace(10.0, 0.5)) == pytest.approx(gradients / 10 + 6 * 0.5)
+
+
+def test_the_shortest_finals_of_few_trainings_are_a_third_of_those_of_many():
+    few, many = (Budget(60.0, 0.0, 5, few=own) for own in (True, False))
+    costs = dataclasses.replace(COSTS, held=2.0)
+    # No finals A, no ablation; B: 3 x 5 x 270; whole: 3 x 270; of the holdout each seed's share.
+    gradients = 15 * 270 + 3 * 270 * 1.25 + 50 + 3 * 2.0
+    assert few.needs(few.plans[0], costs, Pace(10.0, 0.5)) == pytest.approx(gradients / 10 + 3 * 0.5)
+    assert few.intended(costs, Pace(1e9, 0.0)) == few.plans[0]
+    assert 2.5 * few.needs(few.plans[0], COSTS, Pace(1.0, 0.0)) < many.needs(many.plans[0], COSTS, Pace(1.0, 0.0))
 
 
 def test_the_longest_plan_that_fits_is_taken(clocked):

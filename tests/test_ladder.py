@@ -1,6 +1,7 @@
 """Where few trainings are affordable: fine-tuning what was pretrained on other classes, by a ladder."""
 
 import itertools
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -10,14 +11,15 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from tauten.api import load_builder
-from tauten.contest import FEW, usual
+from tauten.contest import usual
 from tauten.data import of_arrays
 from tauten.journal import NAME, Journal
+from tauten.ladder import FEW, combinations, likely_first
 from tauten.member import Member
 from tauten.options import Options
 from tauten.population import Population
+from tauten.race import LANES
 from tauten.recipe import Recipe
-from tauten.sampler import LadderSampler, likely_first
 from tauten.searching import Note, find, prepare
 from tauten.setting import Setting
 from tauten.technique import technique, techniques
@@ -92,25 +94,30 @@ def test_every_member_starts_from_the_pretrained_weights(pretrained):
     assert not any(torch.allclose(a["6.weight"], b["6.weight"], atol=1e-3) for a, b in itertools.pairwise(found))
 
 
-def test_a_ladder_goes_from_plain_over_single_techniques_to_pairs_and_triples(pretrained):
+def test_a_ladder_goes_from_plain_over_single_techniques_to_combinations(pretrained):
     prepared = tuned(pretrained, trials=FEW - 1)
     contest = prepared.contest
     contest.run(Unrecorded(), lambda _: None)
     plains, (first, *steps) = (contest.racing.entered(lane) for lane in ("plain", "recipes"))
     assert contest.sampler == "ladder"
-    assert [t.recipe.names for t in plains] == [()] * 4
+    assert [t.recipe.names for t in plains] == [()] * 5
     changed = [[k for k, v in t.recipe.setting.to_dict().items() if v != getattr(contest.setting, k)] for t in plains]
-    assert changed == [[], ["learning_rate"], ["learning_rate"], ["schedule"]]
+    # A rate that falls to zero comes first, and the other rates are tried with it.
+    assert changed == [[], ["schedule"], *[["learning_rate", "schedule"]] * 3]
     assert first.recipe == usual(contest.setting)
     names = [t.recipe.names for t in steps]
     assert names[:4] == [(name,) for name in SINGLES]
-    assert [len(n) for n in names] == [1] * 4 + [2] * 6 + [3] * 4
-    assert len(set(names)) == len(names)
-    # Everything is tried at its card's value, in the setting that suits plain best.
-    cards = {name: technique(name)() for name in SINGLES}
+    # Then what was tried gets one technique more.
+    tried = [set(first.recipe.names), *map(set, names)]
+    assert len(names) > 4
+    for i, own in enumerate(tried[5:], 5):
+        assert any(own - {name} in tried[:i] for name in own)
+        assert own not in tried[:i]
+    # Everything is tried at its card's value (or as usual has it), in the setting that suits plain best.
+    cards = {*(technique(name)() for name in SINGLES), *first.recipe.techniques}
     best = min(plains, key=lambda t: (-len(t.scores[0]), t.score([0])))
     for trial in steps:
-        assert all(t == cards[t.name] for t in trial.recipe.techniques)
+        assert cards >= set(trial.recipe.techniques)
         assert trial.recipe.setting == best.recipe.with_setting(epochs=contest.setting.epochs).setting
     assert all(list(t.scores) == [0] for t in contest.racing.trials.values()), "one fold is enough to rank"
 
@@ -128,7 +135,14 @@ def test_a_ladder_cut_off_goes_on_to_the_same_end(pretrained, tmp_path):
         cut = tmp_path / str(part)
         cut.mkdir()
         (cut / NAME).write_bytes(b"".join(lines[: 1 + int(part * (len(lines) - 1))]))
-        assert raced(cut, Journal.resume) == first
+        check_same(raced(cut, Journal.resume), first)
+
+
+def check_same(again, first):
+    """The same trials; a module's members start anew in other slots, so their scores are the same to tolerance."""
+    assert [(lane, recipe) for lane, recipe, _ in again] == [(lane, recipe) for lane, recipe, _ in first]
+    for (*_, own), (*_, before) in zip(again, first, strict=True):
+        np.testing.assert_allclose(own[0], before[0], rtol=1e-5)
 
 
 def test_what_a_budget_affords_decides_and_is_said_at_the_start(pretrained):
@@ -155,29 +169,64 @@ def test_a_whole_search_by_a_ladder_says_so(pretrained):
     assert [t.recipe.names for t in found.trials if t.lane == "recipes"][1:] == [("dropout",)]
 
 
-def test_the_sampler_waits_for_a_setting_and_combines_the_best_that_go_together():
-    a, b, c = (technique(name)() for name in ("mixup", "cutmix", "dropout"))
-    state = [None, []]
-    sampler = LadderSampler([a, b, c], lambda: tuple(state))
+def test_to_the_best_so_far_are_added_those_that_are_best_alone_and_go_with_it():
+    a, b, c, d = (technique(name)() for name in ("mixup", "cutmix", "dropout", "l2"))
+    singles = [(a,), (b,), (c,), (d,)]
+    assert list(combinations([a, b, c, d], [])) == singles
+    ranked = [Recipe(own) for own in ((c,), (a, d), (b,), (a,))]
+    assert list(combinations([a, b, c, d], ranked))[4:] == [(c, b), (c, a)]
+    ranked = [Recipe(own) for own in ((b, c), (c,), (b,), (a,), (d,))]
+    assert list(combinations([a, b, c, d], ranked))[4:] == [(b, c, a), (b, c, d)]
+    full = [Recipe(own) for own in ((a, b, c, d), (technique("sam")(),))]
+    assert list(combinations([a, b, c, d], full))[4:] == []
 
-    def answered():
-        found = []
-        while (values := sampler.ask()) is not None:
-            found.append(sampler.build(values).techniques)
-        return found
 
-    assert sampler.ask() is None
-    state[0] = setting = Setting(learning_rate=0.03)
-    assert answered() == [(a,), (b,), (c,)]
-    state[1] = [Recipe((c,), setting), Recipe((b,), setting)]
-    assert [{t.name for t in chosen} for chosen in answered()] == [{"cutmix", "dropout"}]
-    state[1] += [Recipe((a,), setting), Recipe((a, c), setting)]
-    assert [{t.name for t in chosen} for chosen in answered()] == [
-        {"mixup", "dropout"},
-        {"mixup", "cutmix"},
-        {"mixup", "cutmix", "dropout"},
-    ]
-    assert sampler.build({"step": 0}).setting == setting
+class Timed(Journal):
+    """A journal of a machine on which plain training of a hundred epochs takes ten seconds."""
+
+    answers: ClassVar[dict[str, object]] = {}
+
+    def once(self, kind, compute, key=None, *, sync=True):
+        answer = self.answers.get(kind)
+        return super().once(kind, compute if answer is None else lambda: answer, key, sync=sync)
+
+
+def raced_for(pretrained, seconds, folder, start):
+    """A race against the clock, and its trials."""
+    own = {"setting": {"batch_size": 80}, "techniques": ("dropout", "weight_decay")}
+    contest = tuned(pretrained, budget=seconds, **own).contest
+    assert contest.setting.epochs == 100
+    Timed.answers = {"speed": [contest.cost(Recipe((), contest.setting), 100) / 10, True], "left": 0.98 * seconds - 1}
+    with start(folder) as journal:
+        contest.measure(journal, 0.0)
+        plan = contest.run(journal, lambda _: None)
+    return contest, plan, [(t.lane, t.recipe, t.scores) for t in contest.racing.trials.values()]
+
+
+# Of two folds the shortest finals are five replicates, so ten trainings an arm, and three on twice the rows. Beside
+# them 40 short steps; and at each length three recipes and one plain. An epoch takes a tenth of a second, what comes
+# last 115.7: (0.98 · 600 - 1 - 115.7) / 0.1 / (40 + 4 · (2 + 4) + (10 + 3 · 2) · (1 + 4 + 4)) = 22.7 epochs, and so on.
+@pytest.mark.parametrize(("seconds", "short", "times"), [(600.0, 22, (2, 4)), (450.0, 25, (2,)), (300.0, 20, ())])
+def test_against_the_clock_longer_steps_follow_for_recipes_and_plain(pretrained, tmp_path, seconds, short, times):
+    contest, plan, told = raced_for(pretrained, seconds, tmp_path / "run", lambda folder: Timed.create(folder, {}))
+    assert contest.setting.epochs == short
+    longer = {k: [r.setting.epochs for lane, r, _ in told if lane == k and r.setting.epochs > short] for k in LANES}
+    lengths = [n * short for n in times]
+    assert longer == {"plain": lengths, "recipes": [n for n in lengths for _ in range(3)]}
+    assert all(len(scores[0]) == recipe.setting.epochs for _, recipe, scores in told if recipe.setting.epochs > short)
+    assert any("the best and plain then got" in note for note in contest.notes) == bool(times)
+    assert plan.finals_b >= 5
+    assert len(contest.field().candidates) == 3
+
+
+def test_a_ladder_against_the_clock_cut_off_goes_on_to_the_same_end(pretrained, tmp_path):
+    _, _, first = raced_for(pretrained, 450.0, tmp_path / "run", lambda folder: Timed.create(folder, {}))
+    lines = (tmp_path / "run" / NAME).read_bytes().splitlines(keepends=True)
+    for part in (0.3, 0.9):
+        cut = tmp_path / str(part)
+        cut.mkdir()
+        (cut / NAME).write_bytes(b"".join(lines[: 1 + int(part * (len(lines) - 1))]))
+        check_same(raced_for(pretrained, 450.0, cut, Journal.resume)[-1], first)
 
 
 def test_techniques_made_for_the_data_come_first():

@@ -25,20 +25,14 @@ AIM = 0.98
 
 @dataclasses.dataclass(frozen=True)
 class Scale:
-    """Who goes from the race into finals A, and how many techniques a recipe has at most, about.
-
-    Trainings are made shorter where the shortest finals and so many `trainings` of the race would take more than
-    `share` of a budget.
-    """
+    """Who goes from the race into finals A, and how many techniques a recipe has at most, about."""
 
     candidates: int
     plains: int
     ingredients: float
-    trainings: int
-    share: float
 
 
-RACE, LADDER = Scale(6, 2, math.inf, 0, 0.4), Scale(3, 1, 2.0, 40, 1.0)
+RACE, LADDER = Scale(6, 2, math.inf), Scale(3, 1, 2.0)
 """Of a race of many; and of a ladder, which is for few trainings that are long."""
 PHASES = ("finals A", "finals B", "ablation", "training", "holdout")
 
@@ -49,7 +43,8 @@ class Costs:
 
     `candidates` and `plains` are those of finals A; `chosen`, `plain` and `usual` the arms after it, as expected or
     known; `ablation` is all of its arms; `folds` trainings make a replicate; `whole` is how much longer an epoch of all
-    development rows is than one of a fold; `holdout` the worth of what comes last.
+    development rows is than one of a fold; `holdout` the worth of what comes last, and `held` of what each seed adds to
+    it.
     """
 
     candidates: Sequence[float]
@@ -61,6 +56,7 @@ class Costs:
     folds: int
     whole: float
     holdout: float
+    held: float = 0.0
 
     @classmethod
     def expected(
@@ -72,6 +68,7 @@ class Costs:
         folds: int,
         whole: float,
         holdout: float,
+        held: float = 0.0,
     ) -> Self:
         """Before finals A, when nobody knows yet which candidate is chosen.
 
@@ -80,7 +77,7 @@ class Costs:
         """
         chosen, plain = ((fmean(own) + max(own)) / 2 for own in (candidates, plains))
         ablation = ingredients * (chosen + plain)
-        return cls(candidates, plains, usual, chosen, plain, ablation, folds, whole, holdout)
+        return cls(candidates, plains, usual, chosen, plain, ablation, folds, whole, holdout, held)
 
     def of(self, phase: str, plan: Plan) -> float:
         """Work of a phase."""
@@ -90,7 +87,7 @@ class Costs:
             "finals B": plan.finals_b * self.folds * arms,
             "ablation": plan.ablation * self.folds * self.ablation,
             "training": plan.holdout_seeds * arms * self.whole,
-            "holdout": self.holdout,
+            "holdout": self.holdout + plan.holdout_seeds * self.held,
         }[phase]
 
 
@@ -104,11 +101,11 @@ class Pace:
 
 class Budget:
     """`seconds` for everything (None: as long as it takes), of which `spent` went before the journal's clock began and
-    `ahead` since then, before there was anything to train."""
+    `ahead` since then, before there was anything to train. `few`: for few trainings there are shorter plans."""
 
-    def __init__(self, seconds: float | None, spent: float, folds: int, ahead: float = 0.0) -> None:
-        self.seconds, self._spent, self._ahead = seconds, spent, ahead
-        self.plans = ladder(folds)
+    def __init__(self, seconds: float | None, spent: float, folds: int, ahead: float = 0.0, few: bool = False) -> None:
+        self.seconds, self._spent, self._ahead, self._few = seconds, spent, ahead, few
+        self.plans = ladder(folds, few)
         self.full = next(plan for plan in self.plans if plan.name == "full")
 
     @property
@@ -129,6 +126,8 @@ class Budget:
     def intended(self, costs: Costs, pace: Pace) -> Plan:
         """What a race should leave time for."""
         assert self.seconds is not None
+        if self._few:
+            return self.plans[0]
         share = (1 - RACE_SHARE) * self.seconds
         plans = [p for p in self.plans if p.finals_b <= self.full.finals_b]
         return self._fitting(plans, lambda plan: self.needs(plan, costs, pace) <= share)

@@ -89,8 +89,11 @@ class Builder:
         net = self.net(recipe)
         if isinstance(net, MLP):
             return describe()
-        alone = isinstance(self.lift(net, recipe.setting.batch_size), Single)
-        return f"torch, {'one at a time' if alone else 'stacked'}"
+        return f"torch, {'one at a time' if self.alone(recipe) else 'stacked'}"
+
+    def alone(self, recipe: Recipe) -> bool:
+        """Whether torch trains its members one at a time, so that company speeds up nobody."""
+        return isinstance(self.lift(self.net(recipe), recipe.setting.batch_size), Single)
 
     def size(self, recipe: Recipe) -> int:
         """Weights of its network, padding included: what a gradient evaluation costs goes by them."""

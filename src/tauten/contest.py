@@ -10,15 +10,17 @@ from tauten.budget import LADDER, PHASES, RACE, Budget, Costs, Pace, Scale
 from tauten.builder import Builder
 from tauten.callables import rehearse
 from tauten.cells import Arm
+from tauten.costs import fixed
 from tauten.errors import OptionError
 from tauten.finals import Plan
 from tauten.folds import Development
+from tauten.ladder import FEW, FEW_SLOTS, SHORT, TUNED, Ladder, Reserve, beside, climbs, likely_first
 from tauten.metrics import Metric
 from tauten.options import Options
-from tauten.race import Race, ladder
+from tauten.race import Race, Rung, ladder
 from tauten.racing import SHIFTS, Racing, Standing, slots
 from tauten.recipe import Recipe
-from tauten.sampler import LadderSampler, Sampler, climbs, likely_first, make_sampler
+from tauten.sampler import Sampler, make_sampler
 from tauten.setting import Setting
 from tauten.space import Space, share_on
 from tauten.speed import BATCHES, work_a_second
@@ -26,16 +28,11 @@ from tauten.technique import Technique, technique
 from tauten.trial import Trial
 from tauten.unrecorded import Recorder
 
-PROBES = 6
-"""Measurements of speed after the holdout's opening, of eight members each."""
+SHARE = 0.4
+"""A race's trainings are made shorter where the shortest finals would take more than this share of a budget."""
 FULL, LONGEST = 0.2, 4
 """Where the full plan of finals takes less than this share of a budget, trainings may be longer, up to so many times:
 a learning rate that is too high for few steps, or a network that needs more of them, then has its chance."""
-FEW = 20
-"""Full trainings that the race affords beside the shortest finals; with fewer, a search climbs a ladder."""
-FEW_SLOTS, TUNED = 4, 4
-"""A ladder's members of a shift, since its next step should know how the last ones did; and one in so many of its
-trainings is plain at another setting."""
 MEASURED, GLANCE = 0.1, 3
 """The share of a budget that a first look at the speed of a crowd may take, and its batches."""
 LOOKS = 400
@@ -61,7 +58,7 @@ class Contest:
         splits = development.partition("race", options.seed)
         self.folds = [development.fold(split) for split in splits]
         self._replicate = perf_counter() - begin if len(splits) > 1 else 0.0
-        self._fixed = self._fixed_costs(len(development.table.y), len(splits[0].train))
+        self._fixed = fixed(builder, options, len(splits), len(development.table.y), len(splits[0].train))
         self._kinds = options.kinds(development.table.task, builder.module is None, builder.data, builder.layout)
         rehearse(self._kinds, self.folds[0].source)
         self._speed, self._looked, self._turned = 1.0, -math.inf, 0.0
@@ -69,6 +66,7 @@ class Contest:
         self.notes = [builder.module.note] if builder.module and builder.module.note else []
         self.setting, trials = options.setting_for(len(splits[0].train), builder.data), options.trials
         self._few = trials is not None and self._too_few(trials)
+        self._reserve: Reserve | None = None
         self.notes += [climbs(f"{trials} trials")] if self._few else []
         self._set_up(trials or 0)
 
@@ -98,12 +96,16 @@ class Contest:
         own = self._builder.module.at_own_rates(kinds) if self._builder.module else []
         queues = {"plain": [(Recipe((), setting), True)], "recipes": [(usual(setting), True)]}
         if self._few:
-            recipes, plain = LadderSampler([*own, *(kind() for kind in likely_first(kinds))], self._so_far), None
             queues["plain"] += [(Recipe((), s), False) for s in space.neighbours()[: int(affordable) // TUNED]]
+            singles = [*own, *(kind() for kind in likely_first(kinds))]
+            self._ladder = Ladder(lambda: self.racing, setting, singles, len(queues["plain"]), self._reserve)
+            recipes, plain = self._ladder.sampler("recipes"), self._ladder.sampler("plain")
         elif options.sampler != "grid":
             queues["recipes"] += [(Recipe((t,), setting), False) for t in (*own, *(kind() for kind in kinds))]
+        # A ladder's short steps are ranked by how they end.
+        short, long = [Rung(setting.epochs, 1)], ladder(setting.epochs, 1 if self._few else len(self.folds))
         self.racing = Racing(
-            Race(ladder(setting.epochs, 1 if self._few else len(self.folds))),
+            Race(short if self._reserve else long),
             queues,
             {"plain": plain, "recipes": recipes},
             self.folds,
@@ -122,33 +124,24 @@ class Contest:
             return slots(self._builder)
         return FEW_SLOTS if self.options.budget is None else max(FEW_SLOTS, self.options.threads)
 
-    def _so_far(self) -> tuple[Setting | None, list[Recipe]]:
-        """What a ladder looks at: the setting that suits plain best, once all of plain has been tried, at full length;
-        and the recipes so far, best first."""
-        racing = self.racing
-        plains = racing.entered("plain")
-        if not racing.lanes["plain"].dry or any(racing.race.standing(t.id).state == "training" for t in plains):
-            return None, []
-        best = next((t.recipe for t in racing.finalists(1, "plain")), Recipe((), self.setting))
-        ranked = [t.recipe for t in racing.finalists(len(racing.trials), "recipes")]
-        return best.with_setting(epochs=self.setting.epochs).setting, ranked
-
     def measure(self, journal: Recorder, spent: float, ahead: float = 0.0) -> None:
         """Before a race against the clock: how fast this machine is, and what full length it affords; as `Budget`."""
         self.budget = Budget(self.options.budget, spent, len(self.folds), ahead)
         if self.options.budget is not None:
             self._speed, self._few = journal.once("speed", self._measure)
-            if "epochs" not in self.options.setting:
-                self._fit_length(self.options.budget)
             if self._few:
-                shortest = f"beside the shortest finals, of {self._needed(self.budget.plans[0]):.0f} s"
-                self.notes.append(climbs(f"{shortest}, about {self._affordable:.0f} fit into the race"))
-            self._set_up(self._affordable)
+                self.budget = Budget(self.options.budget, spent, len(self.folds), ahead, few=True)
+            elif "epochs" not in self.options.setting:
+                self._fit_length(self.options.budget)
+            self._set_up(self._fit_ladder() if self._few else 0.0)
 
     def run(self, journal: Recorder, watch: Callable[[Standing], None]) -> Plan:
         """Race until the budget leaves just what the finals need; returns their plan."""
         self._turned = journal.seconds_used
+        if self._reserve:
+            self._reserve.left = journal.once("left", lambda: self.budget.left(journal))
         self.racing.run(self._builder, journal, self.options.threads, lambda: self._over(journal), watch)
+        self.notes += self._ladder.told if self._few else []
         return self.budget.plan(journal, self._costs(), self._pace(), "finals A")
 
     def corrected(
@@ -181,9 +174,9 @@ class Contest:
     def _fit_length(self, budget: float) -> None:
         """A shorter full length where the shortest finals would take more than their share of the budget, a longer one
         where the full plan takes little of it."""
-        before, scale, fixed = self.setting.epochs, self._scale, self._needed(self.budget.plans[0], ("holdout",))
-        wanted = self._needed(self.budget.plans[0]) - fixed + scale.trainings * self._plain_cost / self._speed
-        epochs = max(2, int(before * (scale.share * self.budget.net - fixed) / wanted))
+        before, last = self.setting.epochs, self._needed(self.budget.plans[0], ("holdout",))
+        wanted = self._needed(self.budget.plans[0]) - last
+        epochs = max(2, int(before * (SHARE * self.budget.net - last) / wanted))
         longer = before * min(LONGEST, int(FULL * budget / self._needed(self.budget.full)))
         epochs = longer if longer > before else min(epochs, before)
         if epochs < before:
@@ -192,6 +185,18 @@ class Contest:
                 "give more time, or --epochs."
             )
         self.setting = Setting.from_dict({**self.setting.to_dict(), "epochs": epochs})
+
+    def _fit_ladder(self) -> float:
+        """Of a ladder: its short steps' length, unless the person has fixed it, and how many of them are affordable."""
+        before, longest = self.setting.epochs, 1
+        if "epochs" not in self.options.setting:
+            reserve = Reserve(self.budget, self._fixed, self._speed, self.cost)
+            self.setting, longest = reserve.fit(self.setting), reserve.longest
+            self._reserve = reserve if longest > 1 else None
+        few = SHORT if self._reserve else self._affordable
+        needed = self._needed(self.budget.plans[0])
+        self.notes.append(climbs(beside(needed, few, self.setting.epochs, before), longest))
+        return few
 
     def _needed(self, plan: Plan, phases: Sequence[str] = PHASES) -> float:
         """Seconds that phases of a plan of finals take, about, before anything is known of its arms."""
@@ -242,15 +247,6 @@ class Contest:
     def _pace_of(self, recipe: Recipe, members: int, batches: int) -> float:
         return work_a_second(self._builder, self.folds[0].source, recipe, self.options.threads, members, batches)
 
-    def _fixed_costs(self, rows: int, train: int) -> tuple[int, float, float]:
-        """Of `Costs`, what doesn't depend on recipes: folds, whole and holdout."""
-        options = self.options
-        held = 3 * 10 * rows * options.holdout / (1 - options.holdout) / options.setting_for(train).batch_size
-        # After the last training one thread works: a batch forward by torch is counted like a gradient evaluation.
-        plain = self._builder.size(Recipe((), options.setting_for(train, self._builder.data)))
-        alone = (held + PROBES * 2 * BATCHES * 8) * options.threads * plain
-        return len(self.folds), rows / train, alone
-
     @property
     def _scale(self) -> Scale:
         return LADDER if self._few else RACE
@@ -270,6 +266,8 @@ class Contest:
         scale, default = self._scale, self._plain_cost
         leaders, plains = racing.finalists(scale.candidates, "recipes"), racing.finalists(scale.plains, "plain")
         own = [[self.cost(t.recipe, t.duration()) for t in trials] for trials in (leaders, plains)]
+        if self._few:
+            own = [self._ladder.dearest(*one, self.cost) for one in zip(("recipes", "plain"), own, strict=True)]
         first = racing.entered("recipes")[0]
         usual = self.cost(first.recipe, first.duration()) if first.scores else default
         ingredients = fmean([len(t.recipe.techniques) for t in leaders] or [self._ingredients])

@@ -16,6 +16,7 @@ from tauten.conformal import quantiles
 from tauten.data import Table
 from tauten.draws import derive_seed
 from tauten.evidence import Choice, Estimate, Ingredient, ablation, interval, one_standard_error
+from tauten.evidence.verdict import FEWEST_SEEDS
 from tauten.folds import Development, Fold, clusters
 from tauten.metrics import Metric
 
@@ -37,11 +38,17 @@ class Plan:
     holdout_seeds: int = 10
 
 
-def ladder(folds: int) -> tuple[Plan, ...]:
+def ladder(folds: int, few: bool = False) -> tuple[Plan, ...]:
     """Plans from the shortest to the longest, all with at least ten trainings (seeds) an arm in finals B.
+
+    With `few` affordable trainings shorter ones come first: the race's best recipe goes straight to finals B, which are
+    fresh anyway; the least replicates from which a verdict may say *proved*; no ablation; and few trainings on all
+    rows, the least that tell how models of unlike seeds differ.
 
     >>> [(p.name, p.finals_a, p.finals_b, p.ablation) for p in ladder(5)][:7:3]
     [('short', 1, 4, 1), ('between', 2, 7, 2), ('full', 3, 10, 2)]
+    >>> [(p.name, p.finals_a, p.finals_b, p.ablation, p.holdout_seeds) for p in ladder(5, few=True)][:4]
+    [('short', 0, 3, 0, 3), ('between', 0, 4, 0, 3), ('between', 0, 4, 1, 3), ('between', 1, 4, 1, 10)]
     """
     if folds == 1:
         # One split's replicates cost one training each, and ten seeds are the least.
@@ -63,7 +70,27 @@ def ladder(folds: int) -> tuple[Plan, ...]:
         for i in range(1, steps)
     ]
     long = [Plan("long", full.finals_a, b, full.ablation) for b in range(full.finals_b + 1, LONGEST + 1)]
-    return (short, *middle, full, *long)
+    if not few:
+        return (short, *middle, full, *long)
+    least, b = max(FEWEST_SEEDS, -(-10 // folds)), short.finals_b
+    shorter = [Plan("short", 0, least, 0, FEWEST_SEEDS)]
+    shorter += [Plan("between", 0, b, k, FEWEST_SEEDS) for k in (0, short.ablation) if (b, k) != (least, 0)]
+    return (*shorter, dataclasses.replace(short, name="between"), *middle, full, *long)
+
+
+def left_out(plan: Plan, ingredients: bool) -> list[str]:
+    """What a budget did not allow, a sentence each; `ingredients` says whether there were any to be taken apart."""
+    told = []
+    if plan.name == "short":
+        told += [
+            f"the budget allowed the short plan of finals: {plan.finals_b} replicates; a longer one gives more "
+            "certainty."
+        ]
+    if not plan.finals_a:
+        told += ["for lack of time there were no finals A: the race's best recipe went straight to finals B."]
+    if ingredients and not plan.ablation:
+        told += ["for lack of time the ingredients were not taken apart: what each of them gains is not known."]
+    return told
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,8 +167,13 @@ class Finals:
                 replicates = max(done, corrected(done))
         return {name: self._assemble(own, where, replicates) for name, own in cells.items()}
 
-    def choose(self, candidates: Sequence[Arm], plains: Sequence[Arm], plan: Plan) -> tuple[Arm, Arm, Choice]:
-        """Finals A: the simplest candidate within one standard error of the best, and the best plain setting."""
+    def choose(self, candidates: Sequence[Arm], plains: Sequence[Arm], plan: Plan) -> tuple[Arm, Arm, Choice | None]:
+        """Finals A: the simplest candidate within one standard error of the best, and the best plain setting.
+
+        By a plan without them the race's own first, of whom nothing else is known.
+        """
+        if not plan.finals_a:
+            return candidates[0], plains[0], None
         scored = self.scores("finals A", [*candidates, *plains], plan.finals_a, means=True)
         alive = [arm for arm in candidates if scored[arm.name].finite] or list(plains[:1])
         cells = np.array([list(scored[arm.name].means.values()) for arm in alive])
@@ -159,7 +191,7 @@ class Finals:
         self, pairs: Mapping[str, tuple[Arm, Arm]], scored: Mapping[str, Scores], plan: Plan
     ) -> tuple[Ingredient, ...]:
         """The ablation: (chosen without it, plain with it alone) for each ingredient, against finals B's own cells."""
-        if not pairs:
+        if not (pairs and plan.ablation):
             return ()
         arms = [arm for pair in pairs.values() for arm in pair]
         own = self.scores("finals B", arms, plan.ablation, means=True)

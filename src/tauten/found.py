@@ -28,7 +28,7 @@ class Found:
     chosen: Arm
     plain: Arm
     usual: Arm
-    choice: Choice
+    choice: Choice | None
     field: Field
     finals: Mapping[str, Scores]
     holdout: Mapping[str, Mapping[str, np.ndarray]]

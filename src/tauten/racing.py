@@ -96,8 +96,7 @@ class Racing:
             self.lanes[name] = Lane(queue, samplers[name])
         self._folds, self._metric = folds, metric
         self._full, self._seed, self._limit, self._timed = full_epochs, seed, limit, timed
-        self._slots = slots
-        self._shifts: list[Shift] = []
+        self._slots, self._shifts = slots, list[Shift]()
         self._size: Callable[[Recipe], int] = lambda recipe: 1
         self._paces: deque[float] = deque(maxlen=64)
         self._members, self._left, self._finished, self._ended = 0, 0, 0, math.nan
@@ -200,6 +199,7 @@ class Racing:
                 waiting.add(name)
             else:
                 recipe, protected, asked = newcomer
+                protected |= recipe.setting.epochs > self._full  # for what is longer time was set aside
                 trial = Trial(len(self.trials), name, recipe, asked, protected, self._size(recipe))
                 self.trials[trial.id] = trial
                 self._train_on(shift, trial, self.race.enter(trial.id, lane=name, protected=protected))

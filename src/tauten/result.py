@@ -157,7 +157,7 @@ def result_of(found: Found, nested: Nested | None = None) -> Result:
         "nested": None if nested is None else nested.to_json(),
         "ablation": [i.to_json() for i in found.ablation],
         "traits": found.traits,
-        "choice": found.choice.to_json(),
+        "choice": None if found.choice is None else found.choice.to_json(),
         "train_seconds_ratio": found.train_seconds_ratio,
         "n_train": found.n_train,
         "n_holdout": found.n_holdout,

@@ -1,4 +1,4 @@
-"""Who enters the race next: TPE, random, a person's grid, or a ladder where few trainings are affordable.
+"""Who enters the race next: TPE, random, or a person's grid.
 
 What is asked next depends on nothing but the seed, the number of the ask, and what was asked and told before. So a
 resumed search only says again what the journal holds, `recall` for every ask, and goes on as if it had asked itself.
@@ -7,7 +7,7 @@ resumed search only says again what the journal holds, `recall` for every ask, a
 import itertools
 from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import ceil, inf
 from typing import Protocol
 
@@ -19,7 +19,7 @@ from tauten.errors import OptionError
 from tauten.recipe import Recipe
 from tauten.setting import Setting
 from tauten.space import Floats, Space, Values
-from tauten.technique import HOOKS, Technique, technique
+from tauten.technique import technique
 from tauten.tpe import propose
 
 STARTUP = 16
@@ -29,8 +29,6 @@ GOOD_SHARE, GOOD, RECENT = 0.1, 25, 225
 and changes the model little, since old ones of the rest weigh least."""
 STOCK = 8
 """Recipes that a lane asks for ahead of need; a few, since an ask does not know what is told after it."""
-BEST, MOST = 4, 3
-"""A ladder combines the best few techniques, up to so many at once."""
 
 
 class Sampler(Protocol):
@@ -143,70 +141,6 @@ class GridSampler:
 
     def tell(self, number: int, rung: int, score: float | None, finished: bool) -> None:
         """A grid learns nothing."""
-
-
-class LadderSampler:
-    """Every technique alone at its card's value, in the order given, then pairs of the best, then triples.
-
-    `so_far` gives the setting to take, None while it is not known yet, and the lane's recipes, best first. So nothing
-    needs to be told, and nothing is asked ahead.
-    """
-
-    ahead = 0
-
-    def __init__(
-        self, singles: Sequence[Technique], so_far: Callable[[], tuple[Setting | None, Sequence[Recipe]]]
-    ) -> None:
-        self._singles, self._so_far = singles, so_far
-        self._recipes: list[Recipe] = []
-
-    def ask(self, hasty: bool = False) -> Values | None:
-        setting, ranked = self._so_far()
-        tried = {frozenset(r.techniques) for r in self._recipes}
-        chosen = next((c for c in self._steps(ranked) if frozenset(c) not in tried), None)
-        if setting is None or chosen is None:
-            return None
-        self._recipes.append(Recipe(chosen, setting))
-        return {"step": len(self._recipes) - 1}
-
-    def recall(self, values: Values) -> None:
-        """Nothing is asked ahead, so nothing stands in a journal."""
-
-    def build(self, values: Values) -> Recipe:
-        return self._recipes[int(str(values["step"]))]
-
-    def tell(self, number: int, rung: int, score: float | None, finished: bool) -> None:
-        """What it needs to know it looks up."""
-
-    def _steps(self, ranked: Sequence[Recipe]) -> Iterator[tuple[Technique, ...]]:
-        yield from ((t,) for t in self._singles)
-        best = [r.techniques[0] for r in ranked if len(r.techniques) == 1][:BEST]
-        for size in range(2, MOST + 1):
-            for chosen in itertools.combinations(best, size):
-                names = {t.name for t in chosen}
-                if len(names) == size and not any(names & set(t.excludes) for t in chosen):
-                    yield chosen
-
-
-def climbs(why: str) -> str:
-    """What to say of a search that is a ladder."""
-    how = "techniques are tried alone at their cards' values, then pairs and triples of the best"
-    return f"few trainings: ladder ({why}); {how}."
-
-
-def likely_first(kinds: Iterable[type[Technique]]) -> list[type[Technique]]:
-    """Techniques in the order in which a ladder tries them: those made for one kind of data only before the general
-    ones, then in the order in which they act in a training step, data before model before update, then by cost.
-
-    >>> from tauten.technique import technique
-    >>> [k.name for k in likely_first(map(technique, ("weight_decay", "dropout", "mixup", "rotation")))]
-    ['rotation', 'mixup', 'dropout', 'weight_decay']
-    """
-
-    def key(kind: type[Technique]) -> tuple[bool, int, int, str]:
-        return len(kind.data) > 1, min(map(HOOKS.index, kind.hooks)), kind.passes, kind.name
-
-    return sorted(kinds, key=key)
 
 
 def make_sampler(kind: str, space: Space, seed: int, grid: Mapping[str, Sequence[Value]] | None = None) -> Sampler:

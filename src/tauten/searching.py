@@ -18,7 +18,7 @@ from tauten.contest import Contest, Field, diverged
 from tauten.costs import seconds_ratios
 from tauten.data import Table, check_network
 from tauten.evidence import compare, holdout_agrees, too_small, verdict
-from tauten.finals import Finals, Plan
+from tauten.finals import Finals, Plan, left_out
 from tauten.flips import flips
 from tauten.folds import Development, Fold, clusters
 from tauten.found import Found
@@ -173,7 +173,9 @@ def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
         return plan.finals_b
 
     clock.begin("finals B")
-    scored = finals.scores("finals B", arms, more(0), more if options.budget else None)
+    # Without finals A nothing has told a pace that the race's end did not know.
+    replicates = more(0) if plan.finals_a else plan.finals_b
+    scored = finals.scores("finals B", arms, replicates, more if options.budget else None)
     for arm in arms[1:]:
         if not scored[arm.name].finite:
             raise diverged(arm.name, arm.recipe.setting)
@@ -212,11 +214,7 @@ def find(prepared: Prepared, journal: Recorder, watch: Watcher) -> Found:
     notes = [*table.warnings, *selection.warnings, *contest.notes]
     notes += [f"held-out figures are point estimates, {small}"] if small else []
     notes += [] if agreement.agrees else [agreement.sentence]
-    if options.budget and plan.name == "short":
-        notes.append(
-            f"the budget allowed the short plan of finals: {plan.finals_b} replicates; a longer one gives more "
-            "certainty."
-        )
+    notes += left_out(plan, bool(pairs)) if options.budget else []
     seconds = clock.finish()
     # Of a budget that outer searches share, only the whole is what a person gave; they tell of that.
     overrun = None if options.nested else contest.budget.overrun(seconds["total"])

@@ -95,21 +95,27 @@ class Space:
         return Space(self.base, (), self.tuned)
 
     def neighbours(self) -> list[Setting]:
-        """Settings that differ from the base in one of the tuned parts, the likeliest to matter first."""
-        base, other = self.base, {key: spec.options for key, spec in Setting.choices().items()}
+        """Settings near the base, the likeliest to matter first: a learning rate that falls to zero, which over a fixed
+        length mostly ends lower than a constant one, whatever is trained (Loshchilov & Hutter 2017, arXiv:1608.03983);
+        then those that differ from that in one of the tuned parts."""
+        falls = {"schedule": self.schedules[-1]} if "schedule" in self.tuned else {}
+        base = Setting.from_dict({**self.base.to_dict(), **falls})
+        other = {key: spec.options for key, spec in Setting.choices().items()}
         changed: dict[str, list[Value]] = {
-            "learning_rate": [base.learning_rate / 3, base.learning_rate * 3],
+            "learning_rate": [base.learning_rate * k for k in (3, 1 / 3, 9)],
             "net": [word for word in NETS if word != base.net],
             "numeric": [word for word in other["numeric"] if word != base.numeric],
             "epochs": [max(1, base.epochs // 2)],
-            "schedule": [word for word in self.schedules if word != base.schedule],
         }
         return [
-            Setting.from_dict({**base.to_dict(), key: value})
-            for key, values in changed.items()
-            if key in self.tuned
-            for value in values
-            if value != getattr(base, key)
+            *([base] if base != self.base else []),
+            *(
+                Setting.from_dict({**base.to_dict(), key: value})
+                for key, values in changed.items()
+                if key in self.tuned
+                for value in values
+                if value != getattr(base, key)
+            ),
         ]
 
     @property
