@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from PIL import Image
+from PIL import ExifTags, Image
 from safetensors.torch import save_file
 from sklearn.datasets import load_digits
 from test_encoded import written
@@ -16,6 +16,7 @@ import tauten
 from tauten import Recipe, Setting
 from tauten.data import images
 from tauten.data.images import channels_first
+from tauten.data.pictures import decoded
 from tauten.errors import DataError, OptionError
 from tauten.model import Model
 from tauten.options import Options
@@ -123,6 +124,32 @@ def test_recipes_are_compared_and_trained_without_the_test_part(tmp_path):
     found = tauten.compare(tmp_path / "a.npz", recipes={"own": plain}, threads=1, folds=2).to_json()
     assert found["rows"] == 40
     assert alone.warnings[0] in found["warnings"]
+
+
+UPRIGHT = np.arange(6, dtype=np.uint8).reshape(2, 3)
+# How EXIF's standard says that the stored rows and columns are to be shown.
+TURNED = {
+    1: UPRIGHT, 2: UPRIGHT[:, ::-1], 3: UPRIGHT[::-1, ::-1], 4: UPRIGHT[::-1],
+    5: UPRIGHT.T, 6: np.rot90(UPRIGHT), 7: np.rot90(UPRIGHT, 2).T, 8: np.rot90(UPRIGHT, -1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("orientation", TURNED)
+def test_a_photograph_that_was_taken_sideways_is_read_upright(orientation, tmp_path):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    stored = Image.fromarray(np.ascontiguousarray(TURNED[orientation]))
+    for suffix in (".png", ".tif"):
+        path = tmp_path / f"photograph{suffix}"
+        stored.save(path, exif=exif)
+        np.testing.assert_array_equal(decoded(path, path.name)[..., 0], UPRIGHT)
+        np.testing.assert_array_equal(decoded(path.read_bytes(), path.name)[..., 0], UPRIGHT)
+
+
+def test_a_picture_with_damaged_exif_is_read_as_it_is(tmp_path):
+    path = tmp_path / "damaged.png"
+    Image.fromarray(UPRIGHT).save(path, exif=b"Exif\0\0no header")
+    np.testing.assert_array_equal(decoded(path, path.name)[..., 0], UPRIGHT)
 
 
 def test_what_is_left_out_of_a_folder_is_said(tmp_path):
