@@ -18,7 +18,8 @@ from tauten.techniques.label_smoothing import LabelSmoothing
 EPSILONS = (0.0, 0.01, 0.025, 0.05, 0.1, 0.2, 0.4)
 CASES = {"15 epochs": (15, 0.0), "150 epochs": (150, 0.0), "150 epochs, a fifth of the labels wrong": (150, 0.2)}
 """Epochs, and the share of training labels that are wrong: three ways to be too unsure, about right and too sure."""
-ROWS = (400, 500, 897)
+DIGITS, MNIST = (400, 500, 897), (1_000, 2_000, 10_000)
+"""Rows that train, choose and judge: of the bundled digits, or of a folder as large as MNIST's."""
 USUAL = 0.1
 MEASURES = {
     "error": ("test error, %", 100.0),
@@ -91,10 +92,10 @@ def label_smoothing(
     *,
     epsilons: Sequence[float] = EPSILONS,
     cases: Mapping[str, tuple[int, float]] = CASES,
-    rows: tuple[int, int, int] = ROWS,
+    rows: tuple[int, int, int] | None = None,
 ) -> Figures:
     """Label smoothing and calibration: accuracy, log loss and calibration error against ε."""
-    data = images(run.data, *rows)
+    data = images(run.data, *(rows or (DIGITS if run.data is None else MNIST)))
     recipes = {
         (case, epsilon): Recipe(
             (LabelSmoothing(epsilon=epsilon),) if epsilon else (),
