@@ -66,13 +66,15 @@ def reading(figures: Figures) -> str:
     parts = []
     for case, cells in figures["cells"].items():
         own = figures["gains"][case]
-        best = figures["epsilons"][int(np.argmin([cell["ece"]["mean"] for cell in cells]))]
+        best = int(np.argmin([cell["ece"]["mean"] for cell in cells]))
+        lowest, scaled = shown(cells[best]["ece"], 2, 100), shown(cells[0]["ece_scaled"], 2, 100)
         plain, usual = cells[0]["sureness"]["mean"] * 100, cells[figures["usual"]]["sureness"]["mean"] * 100
         parts.append(
             f"{case}: ε = {figures['epsilons'][figures['usual']]:g} "
             f"{', '.join(said(own, m) for m in ('error', 'log_loss', 'ece'))}; confidence less accuracy goes from "
-            f"{plain:+.2f} to {usual:+.2f} points, ECE is lowest at ε = {best:g}, and with each network's own "
-            f"temperature smoothing {said(own, 'ece_scaled')}"
+            f"{plain:+.2f} to {usual:+.2f} points, ECE is lowest at ε = {figures['epsilons'][best]:g} ({lowest} %, "
+            f"where a temperature alone leaves {scaled} %), and with each network's own temperature smoothing "
+            f"{said(own, 'ece_scaled')}"
         )
     return (
         f"Against no smoothing (gains, positive where lower): {'. '.join(parts)}. The paper's networks are larger and, "
