@@ -11,6 +11,7 @@ from PIL import ExifTags, Image
 from safetensors.torch import save_file
 from sklearn.datasets import load_digits
 from test_encoded import written
+from torch import nn
 
 import tauten
 from tauten import Recipe, Setting
@@ -294,6 +295,32 @@ def test_bad_input_is_one_sentence_and_exit_code_2(case, tmp_path, monkeypatch):
         source, more = tmp_path / "a.npz", ["--target", "y"]
     monkeypatch.chdir(tmp_path)
     refused(tmp_path, PLACES[case], "search", str(source), *more)
+
+
+def flat():
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.ReLU(), nn.Linear(8, 3))
+
+
+def test_three_axes_of_fractions_are_sequences_for_a_network_of_ones_own_and_images_for_the_built_in(tmp_path):
+    own, grey = GREY.astype(np.float32) / 255, tmp_path / "whole.npz"
+    np.savez(tmp_path / "a.npz", X=own, y=LABELS)
+    np.savez(tmp_path / "parts.npz", x_train=own[:50], y_train=LABELS[:50], x_test=own[50:], y_test=LABELS[50:])
+    np.savez(grey, X=GREY, y=LABELS)
+    sequences = table_of(tmp_path / "a.npz", None, None, Options(trials=3), own_network=True)
+    np.testing.assert_array_equal(sequences.values, own)
+    assert sequences.data == "tables"
+    assert "was read as sequences of 8 steps of 8 numbers: where rows are images" in " ".join(sequences.warnings)
+    for path, own_network in ((tmp_path / "a.npz", False), (grey, True), (grey, False)):
+        table = table_of(path, None, None, Options(trials=3), own_network=own_network)
+        assert (table.values.shape, table.data) == ((60, 1, 8, 8), "images")
+        assert "sequences" not in " ".join(table.warnings)
+    held = table_of(tmp_path / "parts.npz", None, None, Options(trials=3), own_network=True)
+    np.testing.assert_array_equal(held.values, own)
+    assert held.held.tolist() == [False] * 50 + [True] * 10
+    asked = {"trials": 3, "setting": {"epochs": 2}, "threads": 1, "techniques": "dropout"}
+    found = tauten.search(tmp_path / "a.npz", model=flat, out=tmp_path / "run", **asked)
+    again = tauten.resume(tmp_path / "run", model=flat)
+    np.testing.assert_array_equal(again.model.predict_proba(own), found.model.predict_proba(own))
 
 
 @pytest.fixture(scope="module")

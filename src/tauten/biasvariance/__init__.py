@@ -155,7 +155,7 @@ def bias_variance(
         if noise is not None or test is not None:
             given = "noise" if noise is not None else "test"
             raise OptionError(f"{given} was given without truth; pass truth=, a function of X, or leave {given} out.")
-        table = without_holdout(table_of(X, y, target, options, sample_weight))
+        table = without_holdout(table_of(X, y, target, options, sample_weight, own_network=build is not None))
         if table.y.ndim > 1:
             raise DataError(
                 f"{table.name} has {len(table.targets)} targets ({table.target}): expected one, so name it by target"
