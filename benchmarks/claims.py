@@ -26,8 +26,9 @@ HEAD = """# Experiments
 
 Published claims, replayed small. `tauten experiment` lists them; each writes its raw figures, table and plots into
 `--out`. All but dropout-mnist train their members on scikit-learn's digits or on made-up data, or with `--data DIR`
-on a folder with IDX files such as MNIST's in the place of the digits. How long a run took stands in its figures,
-by the clock (on a machine that others used too) and, in newer ones, in seconds of processor.
+on a folder with IDX files such as MNIST's in the place of the digits; those that were run on MNIST name it. How long
+a run took stands in its figures, in seconds of processor and, in older ones, by the clock, on a machine that others
+used too.
 This page is made of them by
 
     python benchmarks/claims.py

@@ -134,3 +134,4 @@ if __name__ == "__main__":
         run(given.tables, given.budget, [n for n in given.only.split(",") if n])
     else:
         DOCS.write_text(page(), encoding="utf-8")
+        images_figures.draw(DOCS.parent / "figures" / "images.svg")

@@ -1,11 +1,14 @@
-"""What docs/results.md says of `images`: accuracies with intervals, the recipes, and which targets hold."""
+"""What docs/results.md says and shows of `images`: accuracies with intervals, the recipes, and which targets hold."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import record
 from images import CONTENDERS, DATA
 from images_data import SEED
+from matplotlib import rc_context
+from matplotlib.figure import Figure
 
 TITLES = {"mnist": "MNIST, {:,}", "fashion": "Fashion-MNIST, {:,}", "full": "Fashion-MNIST, all {:,}"}
 NAMES = {"chosen": "Tauten, chosen", "plain": "plain, tuned by the same search"}
@@ -25,6 +28,22 @@ for clothes (a mirrored digit is another sign), AdamW at 0.001 with a cosine sch
 images); nothing was tuned. Every recipe is then trained by Tauten on all training images, the same seeds for all:
 accuracy on the test images, mean and 95 % interval over test images and seeds.
 """
+PICTURE = """![Accuracy on the test images, a row for each contender](figures/images.svg)
+"""
+VIEWS = """### What a recipe does to images
+
+What the network sees in eight steps of training, beside the image as it is; mixed classes are named with their
+shares. A recipe that a search wrote, `runs/NAME/recipe.toml`, is looked at in the same way:
+
+    tauten preview DIR/mnist --recipe examples/recipes/affine.toml --rows 5 --views 8 --out preview-affine.png
+
+![Digits turned, moved, scaled and sheared](figures/preview-affine.png)
+
+    tauten preview DIR/fashion_mnist --recipe examples/recipes/clothes.toml --rows 5 --views 8 --out preview-clothes.png
+
+![Clothes flipped, moved, scaled and mixed](figures/preview-clothes.png)
+"""
+COLOURS = {"chosen": "#1f6f8b"}
 
 
 def section(into: str = "images") -> str:
@@ -32,9 +51,37 @@ def section(into: str = "images") -> str:
     found = list(record.load(into).values())
     if not found:
         return ""
-    ordered = sorted(found, key=lambda p: (DATA.index(p["data"]), CONTENDERS.index(p["contender"])))
-    words = [_head(ordered), *_table(ordered), "", *_recipes(ordered), "", *_targets(ordered)]
-    return "\n".join([*words, "", record.sentence(ordered) + "."]) + "\n"
+    ordered = _ordered(found)
+    words = [_head(ordered), PICTURE, *_table(ordered), "", *_recipes(ordered), "", *_targets(ordered)]
+    return "\n".join([*words, "", record.sentence(ordered) + ".", "", VIEWS])
+
+
+def draw(path: Path, into: str = "images") -> None:
+    """The picture of the section: each data set's accuracies with intervals, and the target as a line.
+
+    The same figures give the same file.
+    """
+    found = _ordered(list(record.load(into).values()))
+    sets = [name for name in DATA if any(part["data"] == name for part in found)]
+    with rc_context({"svg.hashsalt": "images"}):
+        figure = Figure(figsize=(9, 2.4), layout="constrained")
+        for axis, name in zip(figure.subplots(1, len(sets), squeeze=False)[0], sets, strict=True):
+            own = [part for part in found if part["data"] == name]
+            arms = {arm: values for part in own for arm, values in part["arms"].items()}
+            for place, (arm, values) in enumerate(arms.items()):
+                mean, low, high = (100 * values[key] for key in ("mean", "low", "high"))
+                colour = COLOURS.get(arm, "#555555")
+                axis.errorbar(mean, place, xerr=[[mean - low], [high - mean]], fmt="o", capsize=3, color=colour)
+            axis.axvline(100 * TARGETS[name], color="#c1440e", linewidth=1, linestyle=":")
+            axis.set(title=f"{TITLES[name].format(own[0]['rows'][0])}; dotted: target", xlabel="test accuracy, %")
+            axis.set_yticks(range(len(arms)), [NAMES.get(arm, arm).partition(", tuned")[0] for arm in arms])
+            axis.set_ylim(len(arms) - 0.5, -0.5)
+            axis.spines[["top", "right"]].set_visible(False)
+        figure.savefig(path, metadata={"Date": None})
+
+
+def _ordered(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return sorted(found, key=lambda p: (DATA.index(p["data"]), CONTENDERS.index(p["contender"])))
 
 
 def _head(found: Sequence[Mapping[str, Any]]) -> str:

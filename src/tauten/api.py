@@ -90,7 +90,7 @@ def search(
     own_holdout = None if isinstance(holdout, Real) else holdout
     options["holdout"] = holdout if own_holdout is None else SHARE
     chosen = make_options(budget=None if trials else budget or "5m", trials=trials, **options)
-    table = table_of(X, y, target, chosen, sample_weight, own_holdout)
+    table = table_of(X, y, target, chosen, sample_weight, own_holdout, model is not None)
     source = str(X) if isinstance(X, str | Path) else None
     header = {
         "source": source,
@@ -176,7 +176,8 @@ def prepare_again(
                 f"{str(folder)!r} searched over {name} of your own; call tauten.data_technique for it first."
             )
     options = Options.from_json(header["options"])
-    table = table_of(header["source"] if X is None else X, y, header["target"], options, sample_weight, holdout)
+    data, own_network = header["source"] if X is None else X, header["own_model"]
+    table = table_of(data, y, header["target"], options, sample_weight, holdout, own_network)
     if table.content_hash() != header["data_hash"]:
         raise RunError(f"the data of {str(folder)!r} has changed since the run began; give the same data again.")
     builder = load_builder(model or header["model"])
@@ -223,7 +224,7 @@ def compare(
         raise OptionError("nothing is held out where recipes are compared; leave holdout_file out.")
     if chosen.nested:
         raise OptionError("nothing is searched where recipes are compared; leave nested out.")
-    table = without_holdout(table_of(X, y, target, chosen, sample_weight))
+    table = without_holdout(table_of(X, y, target, chosen, sample_weight, own_network=model is not None))
     named = recipes if isinstance(recipes, Mapping) else {str(r): r for r in recipes}
     if len(named) < len(recipes):
         raise OptionError("a recipe is named twice; name each once.")

@@ -229,7 +229,7 @@ def _example(
     rows = given(X, y)
     if rows.y is None and not isinstance(X, str | Path) and target is None:
         return torch.as_tensor(X[:2]).to(torch.float32), None
-    table = table_of(X, y, target, Options(trials=3, text=parse_columns(text)))
+    table = table_of(X, y, target, Options(trials=3, text=parse_columns(text)), own_network=True)
     layout = Layout.of(table.frame)
     learnt = table.learnt(np.arange(len(table.y)), layout)
     return torch.from_numpy(learnt.transform(table.take(np.arange(2)).features)), table.text_layout(layout)

@@ -14,6 +14,7 @@ from rich.live import Live as RichLive
 from rich.table import Table
 from rich.text import Text
 
+from tauten.evidence.verdict import chance
 from tauten.metrics import METRICS
 from tauten.native.library import describe, library
 from tauten.options import parse_budget
@@ -181,7 +182,7 @@ def measured(console: Console, figures: Mapping[str, Any]) -> None:
     console.print(table)
     for label, d in figures["differences"].items():
         gain = f"gain in {main} {d['mean']:+.4f} ({d['low']:+.4f} to {d['high']:+.4f})"
-        said = f"{label} over {d['over']}: {gain}, positive is better, one-sided p = {d['p']:.3g}: {d['verdict']}"
+        said = f"{label} over {d['over']}: {gain}, positive is better, {chance(d['mean'], d['p'])}: {d['verdict']}"
         console.print(Text(said), soft_wrap=True)
     notes(console, figures)
 

@@ -32,14 +32,16 @@ def table_of(
     options: Options,
     sample_weight: Any = None,
     holdout: Any = None,
+    own_network: bool = False,
 ) -> Table:
     """A table from X and y, a tuple of both or a Dataset, or from a bundled name, a path or a DataFrame with targets.
 
     `holdout` is the person's own, beside arrays: a tuple (X, y) or a Dataset. Where texts are to be translated, each is
-    its own translation as yet. OptionError for options that don't go with what X is, DataError for data that can't be
+    its own translation as yet. `own_network`: it is for a network of the person's own, which may read sequences.
+    OptionError for options that don't go with what X is, DataError for data that can't be
     used.
     """
-    table = _read(X, y, target, options, sample_weight, holdout)
+    table = _read(X, y, target, options, sample_weight, holdout, own_network)
     if not options.back_translate:
         return table
     if not isinstance(table, TextTable):
@@ -57,6 +59,7 @@ def _read(
     options: Options,
     sample_weight: Any,
     holdout: Any,
+    own_network: bool,
 ) -> Table:
     named = ("task", "categorical", "drop", "text", "embed", "groups", "time")
     columns = {name: getattr(options, name) for name in named}
@@ -72,7 +75,7 @@ def _read(
         if isinstance(X, str | Path) and holds_texts(X):
             return _written(X, target, options)
         if isinstance(X, str | Path) and holds_images(X):
-            return _images(X, target, options)
+            return _images(X, target, options, own_network)
         return load(X, target, **columns, weight=options.weight, holdout_file=options.holdout_file)
     if y is None:
         raise OptionError("y is missing; pass X and y, a tuple of both, a Dataset of pairs, or a path that holds both.")
@@ -102,13 +105,13 @@ def without_holdout(table: Table) -> Table:
     return dataclasses.replace(rest, held=None, warnings=(*table.warnings, said))
 
 
-def _images(source: str | Path, target: str | Sequence[str] | None, options: Options) -> Table:
+def _images(source: str | Path, target: str | Sequence[str] | None, options: Options, own_network: bool) -> Table:
     _no_columns(options, f"{str(source)!r} holds images")
     if options.weight is not None:
         raise OptionError(f"{str(source)!r} holds images, without columns; leave weight out.")
     if not (target is None or isinstance(target, str)):
         raise OptionError(f"target is {target!r} and {str(source)!r} holds images; name one column of labels.")
-    return images(source, options.task, target, options.holdout_file)
+    return images(source, options.task, target, options.holdout_file, own_network)
 
 
 def _written(source: str | Path, target: str | Sequence[str] | None, options: Options) -> Table:

@@ -174,6 +174,14 @@ def test_the_section_says_what_was_met_and_what_was_not_run(tmp_path, monkeypatc
     assert "at least 88.5 %: **missed**" in text
     assert "rotation 15; learning rate 0.01, constant, 3 epochs of batches of 64. Verdict: proved." in text
     assert "Not run yet: mnist_hand, mnist_optuna, fashion_hand" in text
+    assert "](figures/images.svg)" in text
+    first, again = tmp_path / "first.svg", tmp_path / "again.svg"
+    for path in (first, again):
+        images_figures.draw(path, "some")
+    assert first.read_bytes() == again.read_bytes()
+    record.save("some", "mnist_tauten", part("mnist", "tauten", chosen=0.97, usual=0.94, plain=0.93))
+    images_figures.draw(again, "some")
+    assert first.read_bytes() != again.read_bytes()
 
 
 def test_the_long_part_is_run_only_where_it_is_named():

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.datasets import load_wine
+from sklearn.datasets import load_digits, load_wine
 from torch import nn
 from typer.testing import CliRunner
 
@@ -134,6 +134,31 @@ def test_a_row_of_weight_three_is_scored_as_three_such_rows():
     assert own.losses["log loss"][0].error.mean == pytest.approx(want)
     p = np.exp(log_p)[:, at]
     assert own.losses["Brier score"][0].variance.mean == pytest.approx(p.var(0, ddof=1).sum(-1).mean())
+
+
+AUGMENT = """
+def rain(strength):
+    return lambda images: images.flip(-1) if strength > 0.5 else images
+"""
+
+
+def test_augmentations_of_images_are_measured_those_of_ones_own_too(tmp_path):
+    file = tmp_path / "my_aug.py"
+    file.write_text(AUGMENT)
+    digits = load_digits()
+    X, y = digits.images[:120, None], digits.target[:120]
+    asked = {"replicates": 3, "setting": {**SMALL, "net": "mlp"}, "threads": 1}
+    own = tauten.bias_variance(X, y, technique="rain", values=[0, 0.2, 0.9], augment=f"{file}:rain", **asked)
+    variances = [found.variance.mean for found in own.losses["log loss"]]
+    # At 0.2 it hands the images back, which is plain training by another way round.
+    assert variances[1] == pytest.approx(variances[0], rel=1e-3)
+    assert variances[2] != pytest.approx(variances[0], rel=1e-3)
+    turned = tauten.bias_variance(X, y, technique="rotation", values=[0, 90], **asked)
+    variances += [found.variance.mean for found in turned.losses["log loss"]]
+    assert variances[3] == pytest.approx(variances[0], rel=1e-3)
+    assert variances[4] != pytest.approx(variances[0], rel=1e-3)
+    with pytest.raises(RecipeError, match="rain"):
+        tauten.bias_variance("wine", technique="rain", values=[0.9], replicates=3, setting=SMALL)
 
 
 def test_what_was_guessed_of_a_file_is_told(tmp_path):

@@ -22,6 +22,7 @@ from tauten.preview import views
 from tauten.recipe import Recipe
 from tauten.sources import table_of
 from tauten.techniques.rotation import Rotation
+from test_cli import run
 
 DIGITS = load_digits()
 GREY = (DIGITS.images[:60] * 15).astype(np.uint8)
@@ -269,3 +270,15 @@ def test_a_network_is_inspected_and_images_previewed_by_whatever_holds_them(tmp_
         assert (found.input, found.outputs) == ((1, 8, 8), 3)
     sheet = views(PAIRS, recipe=Recipe((Rotation(degrees=20.0),)), rows=3, count=1)
     assert sheet.originals.shape == (3, 1, 8, 8)
+
+
+def test_a_preview_takes_the_column_of_labels_that_is_named(tmp_path):
+    path = written(tmp_path / "a.parquet", GREY, kind=LABELS, other=LABELS * 0)
+    recipe = Recipe((Rotation(),))
+    assert sorted(views(path, recipe=recipe, rows=3, count=1, target="kind").labels) == ["0", "1", "2"]
+    recipe.save(tmp_path / "r.toml")
+    words = ["preview", str(path), "--recipe", str(tmp_path / "r.toml"), "--out", str(tmp_path / "sheet.png")]
+    code, said = run(*words)
+    assert (code, "name the labels by target" in said) == (2, True)
+    assert run(*words, "--target", "kind")[0] == 0
+    assert (tmp_path / "sheet.png").is_file()

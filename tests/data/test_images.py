@@ -7,15 +7,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from PIL import Image
+from PIL import ExifTags, Image
 from safetensors.torch import save_file
 from sklearn.datasets import load_digits
 from test_encoded import written
+from torch import nn
 
 import tauten
 from tauten import Recipe, Setting
 from tauten.data import images
 from tauten.data.images import channels_first
+from tauten.data.pictures import decoded
 from tauten.errors import DataError, OptionError
 from tauten.model import Model
 from tauten.options import Options
@@ -123,6 +125,32 @@ def test_recipes_are_compared_and_trained_without_the_test_part(tmp_path):
     found = tauten.compare(tmp_path / "a.npz", recipes={"own": plain}, threads=1, folds=2).to_json()
     assert found["rows"] == 40
     assert alone.warnings[0] in found["warnings"]
+
+
+UPRIGHT = np.arange(6, dtype=np.uint8).reshape(2, 3)
+# How EXIF's standard says that the stored rows and columns are to be shown.
+TURNED = {
+    1: UPRIGHT, 2: UPRIGHT[:, ::-1], 3: UPRIGHT[::-1, ::-1], 4: UPRIGHT[::-1],
+    5: UPRIGHT.T, 6: np.rot90(UPRIGHT), 7: np.rot90(UPRIGHT, 2).T, 8: np.rot90(UPRIGHT, -1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("orientation", TURNED)
+def test_a_photograph_that_was_taken_sideways_is_read_upright(orientation, tmp_path):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    stored = Image.fromarray(np.ascontiguousarray(TURNED[orientation]))
+    for suffix in (".png", ".tif"):
+        path = tmp_path / f"photograph{suffix}"
+        stored.save(path, exif=exif)
+        np.testing.assert_array_equal(decoded(path, path.name)[..., 0], UPRIGHT)
+        np.testing.assert_array_equal(decoded(path.read_bytes(), path.name)[..., 0], UPRIGHT)
+
+
+def test_a_picture_with_damaged_exif_is_read_as_it_is(tmp_path):
+    path = tmp_path / "damaged.png"
+    Image.fromarray(UPRIGHT).save(path, exif=b"Exif\0\0no header")
+    np.testing.assert_array_equal(decoded(path, path.name)[..., 0], UPRIGHT)
 
 
 def test_what_is_left_out_of_a_folder_is_said(tmp_path):
@@ -267,6 +295,32 @@ def test_bad_input_is_one_sentence_and_exit_code_2(case, tmp_path, monkeypatch):
         source, more = tmp_path / "a.npz", ["--target", "y"]
     monkeypatch.chdir(tmp_path)
     refused(tmp_path, PLACES[case], "search", str(source), *more)
+
+
+def flat():
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.ReLU(), nn.Linear(8, 3))
+
+
+def test_three_axes_of_fractions_are_sequences_for_a_network_of_ones_own_and_images_for_the_built_in(tmp_path):
+    own, grey = GREY.astype(np.float32) / 255, tmp_path / "whole.npz"
+    np.savez(tmp_path / "a.npz", X=own, y=LABELS)
+    np.savez(tmp_path / "parts.npz", x_train=own[:50], y_train=LABELS[:50], x_test=own[50:], y_test=LABELS[50:])
+    np.savez(grey, X=GREY, y=LABELS)
+    sequences = table_of(tmp_path / "a.npz", None, None, Options(trials=3), own_network=True)
+    np.testing.assert_array_equal(sequences.values, own)
+    assert sequences.data == "tables"
+    assert "was read as sequences of 8 steps of 8 numbers: where rows are images" in " ".join(sequences.warnings)
+    for path, own_network in ((tmp_path / "a.npz", False), (grey, True), (grey, False)):
+        table = table_of(path, None, None, Options(trials=3), own_network=own_network)
+        assert (table.values.shape, table.data) == ((60, 1, 8, 8), "images")
+        assert "sequences" not in " ".join(table.warnings)
+    held = table_of(tmp_path / "parts.npz", None, None, Options(trials=3), own_network=True)
+    np.testing.assert_array_equal(held.values, own)
+    assert held.held.tolist() == [False] * 50 + [True] * 10
+    asked = {"trials": 3, "setting": {"epochs": 2}, "threads": 1, "techniques": "dropout"}
+    found = tauten.search(tmp_path / "a.npz", model=flat, out=tmp_path / "run", **asked)
+    again = tauten.resume(tmp_path / "run", model=flat)
+    np.testing.assert_array_equal(again.model.predict_proba(own), found.model.predict_proba(own))
 
 
 @pytest.fixture(scope="module")

@@ -42,7 +42,7 @@ def test_little_data_proves_nothing():
 def test_headline_is_against_plain_and_usual_stands_beside_it():
     found = verdict(difference(9.0), difference(1.0))
     assert (found.name, found.against_plain, found.against_usual) == ("proved", "proved", "likely")
-    assert found.sentence.startswith("proved: better than plain (gain +9, 95% interval +6.96 to +11, one-sided p = ")
+    assert found.sentence.startswith("proved: better than plain (gain +9, 95% interval +6.96 to +11, one-sided p < 0")
     assert "better than usual (gain +1" in found.sentence
     assert json.loads(json.dumps(found.to_json()))["against_usual"] == "likely"
 
@@ -51,6 +51,18 @@ def test_worse_than_usual_is_said():
     assert "clearly worse than usual" in verdict(difference(9.0), difference(-3.0)).sentence
     assert "probably worse than usual" in verdict(difference(9.0), difference(-1.0)).sentence
     assert "not distinguishably better or worse than usual" in verdict(difference(9.0), difference(-0.1)).sentence
+
+
+def test_the_p_value_is_that_of_the_side_that_is_claimed():
+    beyond = stats.t(df=30).sf
+    said = verdict(difference(9.0), difference(-2.0)).sentence
+    assert (
+        f"clearly worse than usual (gain -2, 95% interval -4.04 to +0.0423, one-sided p = {beyond(2):.2g} for worse"
+        in said
+    )
+    assert "one-sided p < 0.0001 for worse" in verdict(difference(9.0), difference(-9.0)).sentence
+    assert f"one-sided p = {beyond(0.1):.2g}, n" in verdict(difference(9.0), difference(0.1)).sentence
+    assert "for worse" not in verdict(difference(9.0), difference(-0.1)).sentence
 
 
 def test_usual_itself_is_neither_better_nor_worse_than_usual():

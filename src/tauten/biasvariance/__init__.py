@@ -95,6 +95,7 @@ def bias_variance(
     sample_weight: Any = None,
     target: str | Sequence[str] | None = None,
     model: Build | str | None = None,
+    augment: str | Sequence[str] | None = None,
     setting: Mapping[str, Any] | None = None,
     seed: int = 0,
     threads: str | int = "auto",
@@ -105,7 +106,8 @@ def bias_variance(
     """Measure variance and bias + noise against the strength of one technique, everything else plain.
 
     `technique` is a name, or NAME.KEY where it has several numbers. `values` are numbers, or "FROM:TO:COUNT", spaced
-    evenly, or by equal factors where the hyperparameter is declared so and FROM is above 0.
+    evenly, or by equal factors where the hyperparameter is declared so and FROM is above 0. `augment` ("file.py:name",
+    or several) names files of techniques of your own, as for `search`.
 
     **Real data**: X and y, a file or bundled data as for `search`. Each of `replicates` partitions cuts the rows at
     random (stratified) into halves without replacement; a network is trained on either and predicts the other, so every
@@ -133,26 +135,27 @@ def bias_variance(
     """
     if replicates < FEWEST:
         raise OptionError(f"replicates is {replicates}; a variance needs at least {FEWEST}, 20 tell more.")
-    strength = strength_of(technique, values)
     for name in columns.keys() - COLUMNS:
         if columns[name] is not None:
             raise OptionError(
                 f"bias_variance has no option {name!r}; of columns it knows {', '.join(sorted(COLUMNS))}."
             )
     read = {name: value for name, value in columns.items() if name in COLUMNS}
-    options = make_options(trials=3, setting=setting, seed=seed, threads=threads, precision=precision, **read)
-    build = load_builder(model)
+    options = make_options(
+        trials=3, setting=setting, seed=seed, threads=threads, precision=precision, augment=augment, **read
+    )
+    strength, build = strength_of(technique, values), load_builder(model)
 
-    def recipes(task: str, rows: int) -> list[Recipe]:
-        if why := misfit(strength.kind, task, "tables"):
+    def recipes(task: str, data: str, rows: int) -> list[Recipe]:
+        if why := misfit(strength.kind, task, data):
             raise RecipeError(f"{strength.kind.name} {why}; take another technique.")
-        return strength.recipes(options.setting_for(rows))
+        return strength.recipes(options.setting_for(rows, data))
 
     if truth is None:
         if noise is not None or test is not None:
             given = "noise" if noise is not None else "test"
             raise OptionError(f"{given} was given without truth; pass truth=, a function of X, or leave {given} out.")
-        table = without_holdout(table_of(X, y, target, options, sample_weight))
+        table = without_holdout(table_of(X, y, target, options, sample_weight, own_network=build is not None))
         if table.y.ndim > 1:
             raise DataError(
                 f"{table.name} has {len(table.targets)} targets ({table.target}): expected one, so name it by target"

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from tauten.builder import Builder
-from tauten.data import Layout, Preprocessor, Table, TargetScale, as_frame
+from tauten.callables import rehearse
+from tauten.data import Layout, Preprocessor, Table, TargetScale, as_frame, check_network
 from tauten.draws import derive_seed
 from tauten.errors import DataError, OptionError
 from tauten.finals import MEMORY
@@ -26,8 +27,8 @@ from tauten.split import SelectionPlan
 Floats = npt.NDArray[np.float64]
 Outputs = npt.NDArray[np.float32]
 Build = Callable[[], nn.Module]
-Recipes = Callable[[str, int], list[Recipe]]
-"""From task and number of training rows."""
+Recipes = Callable[[str, str, int], list[Recipe]]
+"""From task, kind of data and number of training rows."""
 SCORED = 10_000
 """Rows that are scored at most, the same for all; every row is trained on."""
 SUM_TOLERANCE = 1e-6
@@ -75,6 +76,7 @@ def halves(
     watch: Watcher,
 ) -> Scored:
     """Real rows, cut into halves; see `tauten.bias_variance`."""
+    check_network(table, build is not None)
     n = len(table.y)
     development = Development.of(table, SelectionPlan(2, 1), (_numeric(options),))
     asked = np.sort(np.random.default_rng(derive_seed("scored", options.seed)).permutation(n)[:SCORED])
@@ -90,7 +92,7 @@ def halves(
             made.append(_Resample(fold.source, replicate, score, place[score.numpy()], fold.scale, seed))
         return made
 
-    chosen = recipes(table.task, n // 2)
+    chosen = recipes(table.task, table.data, n // 2)
     outputs = _train(chosen, resamples, replicates, len(asked), build, options, watch)
     y = table.y[asked]
     targets = np.eye(len(table.classes))[y] if table.classes else np.asarray(y, dtype=np.float64).reshape(len(y), -1)
@@ -134,7 +136,7 @@ def redrawn(
         source = Source(inputs, targets, train, task)
         return [_Resample(source, replicate, score, np.arange(len(held)), scale, seed)]
 
-    chosen = recipes(task, len(x))
+    chosen = recipes(task, "tables", len(x))
     outputs = _train(chosen, resamples, replicates, len(held), build, options, watch)
     known = float((held_deviation**2).mean()) if task == "regression" else None
     return Scored(chosen, outputs, wanted.reshape(len(held), -1), task, True, known, "labels drawn anew", len(x))
@@ -156,6 +158,7 @@ def _train(
     """Outputs (replicates, rows, K) of each recipe; one population, or a few where the inputs fill much memory."""
     first = resamples(0)
     example = first[0].source
+    rehearse([type(t) for recipe in recipes for t in recipe.techniques], example)
     at_once = max(1, int(MEMORY / (len(first) * example.inputs.nbytes)))
     builder = Builder(example, build, precision=options.precision)
     epochs = recipes[0].setting.epochs

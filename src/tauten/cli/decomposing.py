@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from tauten.cli.flags import Data, Fixed, ModelFile, Source, Threads, refuse_taken, unfolded
+from tauten.cli.flags import Augment, Data, Fixed, ModelFile, Source, Threads, refuse_taken, unfolded
 
 Precision = Annotated[str, typer.Option(help="Of products in training: fp32, bf16, or auto: bf16 where it is fast.")]
 
@@ -23,6 +23,7 @@ def bias_variance(
     threads: Threads = "auto",
     precision: Precision = "auto",
     model: ModelFile = None,
+    augment: Augment = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the figure, the page and the raw figures.")] = None,
 ) -> None:
     """Variance and bias + noise against a technique's strength, from networks trained on halves of the rows."""
@@ -44,6 +45,7 @@ def bias_variance(
             threads=threads,
             precision=precision,
             model=model,
+            augment=augment,
             watch=live,
         )
     typer.echo(found.table())

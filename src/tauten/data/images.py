@@ -10,7 +10,7 @@ import pandas as pd
 
 from tauten.data.archives import ARCHIVES, Found, archived, unlabelled
 from tauten.data.arrays import CHANNELS, Arrays, of_arrays
-from tauten.data.columns import listed
+from tauten.data.columns import counted, listed
 from tauten.data.encoded import Encoded, encoded, encoded_alone, holds_encoded
 from tauten.data.idx import load_idx
 from tauten.data.pictures import PICTURES, by_class, decoded, files_below, stacked
@@ -26,13 +26,18 @@ def holds_images(source: str | Path) -> bool:
 
 
 def images(
-    source: str | Path, task: str | None = None, target: str | None = None, holdout: str | Path | None = None
+    source: str | Path,
+    task: str | None = None,
+    target: str | None = None,
+    holdout: str | Path | None = None,
+    own_network: bool = False,
 ) -> Arrays:
     """Images (n, C, H, W) and their classes, from a path.
 
     A folder holds a folder of pictures for each class (which takes the package Pillow), or folders train and test that
     do, the four IDX files of a set such as MNIST, or Parquet files. An archive (.npz, .safetensors) holds arrays X and
-    y, or x_train, y_train, x_test and y_test, with images (n, H, W), (n, H, W, C) or (n, C, H, W). Parquet has a column
+    y, or x_train, y_train, x_test and y_test, with images (n, H, W), (n, H, W, C) or (n, C, H, W); or for a network of
+    one's own, `own_network`, with sequences (n, T, d), which three axes of fractions are there. Parquet has a column
     of encoded images and one of labels, named by `target` unless it is called label or is the only one. What was
     published as the test part is the holdout, as is all of another such path, `holdout`.
     Raises DataError for what can't be read, pictures of unlike sizes, or a folder without pictures.
@@ -40,7 +45,8 @@ def images(
     if target is not None and not (holds_encoded(Path(source)) or _shards(Path(source))):
         raise OptionError(f"{str(source)!r} holds images, without columns; leave target out.")
     found = _read(Path(source), target)
-    values, held = channels_first(found.X, str(source)), found.held
+    sequences, held = own_network and Path(source).suffix in ARCHIVES and _is_sequences(found.X), found.held
+    values = found.X if sequences else channels_first(found.X, str(source))
     if holdout is not None:
         if held is not None:
             raise OptionError(
@@ -52,14 +58,15 @@ def images(
         held = own.X, own.y
         if own.held is not None:
             raise DataError(f"holdout {str(holdout)!r} has a test part of its own: expected one part, so name that")
-    if held is not None:
+    if held is not None and not sequences:
         own_values = channels_first(held[0], f"the holdout of {source}")
         if own_values.shape[1] == 1:  # grey pictures of a coloured set
             own_values = np.repeat(own_values, values.shape[1], 1)
         held = own_values, held[1]
     whole = np.asarray(found.y).dtype.kind != "f"
     table = of_arrays(values, found.y, name=str(source), task=task or ("classification" if whole else None), held=held)
-    return replace(table, warnings=(*found.told, *table.warnings))
+    told = (*found.told, *([_as_sequences(values)] if sequences else []))
+    return replace(table, warnings=(*told, *table.warnings))
 
 
 def images_alone(source: str | Path, shape: tuple[int, ...]) -> tuple[list[str] | None, npt.NDArray[Any]]:
@@ -128,6 +135,17 @@ def _read(path: Path, target: str | None) -> Found:
             "class, the four IDX files of a set, or Parquet files"
         )
     return Found(*_pictured(own), _pictured(held) if held else None, tuple(told))
+
+
+def _is_sequences(values: npt.NDArray[Any]) -> bool:
+    return values.ndim == 3 and values.dtype.kind == "f"
+
+
+def _as_sequences(values: npt.NDArray[Any]) -> str:
+    return (
+        f"X has shape {values.shape} and {values.dtype}, and was read as sequences of {values.shape[1]} steps of "
+        f"{counted(values.shape[2], 'number')}: where rows are images without colour, save X[:, None], or whole numbers"
+    )
 
 
 def _has_idx(path: Path) -> bool:

@@ -3,6 +3,7 @@
 import io
 import struct
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -73,16 +74,24 @@ def stacked(pictures: Sequence[Pixels], names: Sequence[str], like: tuple[int, .
 
 
 def decoded(source: Path | bytes, name: str) -> Pixels:
-    """One picture as (H, W, 1) where it is grey, else (H, W, 3); DataError where it can't be read."""
+    """One picture, upright as its EXIF says, as (H, W, 1) where it is grey, else (H, W, 3).
+
+    DataError where it can't be read.
+    """
     if find_spec("PIL") is None:
         raise DataError(f"reading {name} takes the package pillow: run pip install 'tauten[images]'")
-    from PIL import Image
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
-        with Image.open(source if isinstance(source, Path) else io.BytesIO(source)) as opened:
+        # Of a path Pillow maps an uncompressed TIFF into memory, and mixes its pixels up where EXIF turns it.
+        content = source.read_bytes() if isinstance(source, Path) else source
+        with Image.open(io.BytesIO(content)) as opened:
+            with suppress(SyntaxError, struct.error):  # EXIF that can't be read turns nothing
+                ImageOps.exif_transpose(opened, in_place=True)
             return pixels(opened)
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError) as error:
-        raise DataError(f"{name} can't be read as a picture ({error}): expected one, so mend or remove it") from error
+        why = "of no kind that Pillow knows" if isinstance(error, UnidentifiedImageError) else error
+        raise DataError(f"{name} can't be read as a picture ({why}): expected one, so mend or remove it") from error
 
 
 def pixels(picture: Any) -> Pixels:

@@ -12,6 +12,8 @@ Name = Literal["proved", "likely", "no evidence"]
 PROVED = 0.05
 LIKELY = 0.20
 FEWEST_SEEDS = 3
+LEAST = 1e-4
+"""The smallest p-value that is written out."""
 
 
 @dataclass(frozen=True)
@@ -105,10 +107,25 @@ def holdout_agrees(finals: Difference, holdout: Difference, small: str = "") -> 
     return Agreement(agrees, sentence, residual, residual - half, residual + half)
 
 
+def chance(mean: float, p: float) -> str:
+    """A difference's one-sided p-value in words: that for "worse" where its `p`, that for "better", says so.
+
+    >>> chance(0.02, 0.031), chance(-0.01, 0.97), chance(-0.3, 1.0)
+    ('one-sided p = 0.031', 'one-sided p = 0.03 for worse', 'one-sided p < 0.0001 for worse')
+    """
+    worse = _is_worse(mean, p)
+    own, side = (1 - p, " for worse") if worse else (p, "")
+    return f"one-sided p {f'= {own:.2g}' if own >= LEAST else f'< {LEAST:g}'}{side}"
+
+
+def _is_worse(mean: float, p: float) -> bool:
+    return mean < 0 and p >= 1 - LIKELY
+
+
 def _standing(difference: Difference) -> str:
     if difference.p <= LIKELY:
         return "better"
-    if difference.mean < 0 and difference.p >= 1 - LIKELY:
+    if _is_worse(difference.mean, difference.p):
         return "clearly worse" if difference.p >= 1 - PROVED else "probably worse"
     return "not distinguishably better or worse"
 
@@ -120,6 +137,6 @@ def _numbers(difference: Difference, metric: str) -> str:
     repeats = f"{d.n_seeds} repeat{'' if d.n_seeds == 1 else 's'}"
     note = f"; {d.note}" if d.note else ""
     return (
-        f"{gain} {d.mean:+.3g}, {d.level:.0%} interval {d.low:+.3g} to {d.high:+.3g}, one-sided p = {d.p:.2g}, {size}, "
+        f"{gain} {d.mean:+.3g}, {d.level:.0%} interval {d.low:+.3g} to {d.high:+.3g}, {chance(d.mean, d.p)}, {size}, "
         f"{repeats}{note}"
     )

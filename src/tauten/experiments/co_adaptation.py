@@ -26,7 +26,9 @@ ARMS: dict[str, tuple[Technique, ...]] = {
     "dropout 0.5": (Dropout(p=0.5),),
     "L2 0.001": (L2(strength=0.001),),
 }
-WIDTH, EPOCHS, ROWS = 128, 200, (500, 0, 1297)
+WIDTH = 128
+DIGITS, MNIST = (200, (500, 0, 1297)), (40, (5_000, 0, 5_000))
+"""Epochs, and rows that train, choose and judge: of the bundled digits, or of a folder as large as MNIST's."""
 REMOVED = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 HALF = REMOVED.index(0.5)
 TRIES = 20
@@ -128,9 +130,13 @@ def _sign(what: str, before: Figures, after: Figures, less: Figures, digits: int
     "other specific units",
     tell=tell,
 )
-def co_adaptation(run: Run, *, width: int = WIDTH, epochs: int = EPOCHS, rows: tuple[int, int, int] = ROWS) -> Figures:
+def co_adaptation(
+    run: Run, *, width: int = WIDTH, epochs: int | None = None, rows: tuple[int, int, int] | None = None
+) -> Figures:
     """Dropout against co-adaptation: correlation of hidden units, and the loss when units are taken away."""
-    data = images(run.data, *rows)
+    own_epochs, own_rows = DIGITS if run.data is None else MNIST
+    epochs = epochs or own_epochs
+    data = images(run.data, *(rows or own_rows))
     setting = Setting(depth=1, width=width, batch_size=32, epochs=epochs)
     recipes = {arm: Recipe(techniques, setting) for arm, techniques in ARMS.items()}
     done = trained(run, "co-adaptation", recipes, [data.source], data.test, extract=True)
@@ -168,7 +174,8 @@ def measured_of(w: Tree, x: Tensor) -> dict[str, Floats]:
 
 def without_some(w: Tree, x: Tensor, y: Tensor) -> list[dict[str, Floats]]:
     """Scores (R, seeds) when a share of the units is taken away and the others make up for it, for each share."""
-    width = w["out.weight"].shape[-2]
+    h = layers_of(w, x)[0]
+    width = h.shape[-1]
     random = np.random.default_rng(derive_seed("co-adaptation removal"))
     orders = [random.permutation(width) for _ in range(TRIES)]
     found = []
@@ -178,7 +185,8 @@ def without_some(w: Tree, x: Tensor, y: Tensor) -> list[dict[str, Floats]]:
         for order in orders if gone else orders[:1]:
             kept = torch.ones(width, dtype=torch.float64)
             kept[order[:gone]] = 0
-            tries.append(scores(layers_of(w, x, [kept * width / (width - gone)])[-1], y))
+            out = h @ (kept[:, None] * w["out.weight"]) * (width / (width - gone)) + w["out.bias"].unsqueeze(-2)
+            tries.append(scores(out, y))
         found.append({s: np.mean([own[s] for own in tries], axis=0) for s in SCORES})
     return found
 

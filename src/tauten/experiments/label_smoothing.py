@@ -18,7 +18,8 @@ from tauten.techniques.label_smoothing import LabelSmoothing
 EPSILONS = (0.0, 0.01, 0.025, 0.05, 0.1, 0.2, 0.4)
 CASES = {"15 epochs": (15, 0.0), "150 epochs": (150, 0.0), "150 epochs, a fifth of the labels wrong": (150, 0.2)}
 """Epochs, and the share of training labels that are wrong: three ways to be too unsure, about right and too sure."""
-ROWS = (400, 500, 897)
+DIGITS, MNIST = (400, 500, 897), (1_000, 2_000, 10_000)
+"""Rows that train, choose and judge: of the bundled digits, or of a folder as large as MNIST's."""
 USUAL = 0.1
 MEASURES = {
     "error": ("test error, %", 100.0),
@@ -65,13 +66,15 @@ def reading(figures: Figures) -> str:
     parts = []
     for case, cells in figures["cells"].items():
         own = figures["gains"][case]
-        best = figures["epsilons"][int(np.argmin([cell["ece"]["mean"] for cell in cells]))]
+        best = int(np.argmin([cell["ece"]["mean"] for cell in cells]))
+        lowest, scaled = shown(cells[best]["ece"], 2, 100), shown(cells[0]["ece_scaled"], 2, 100)
         plain, usual = cells[0]["sureness"]["mean"] * 100, cells[figures["usual"]]["sureness"]["mean"] * 100
         parts.append(
             f"{case}: ε = {figures['epsilons'][figures['usual']]:g} "
             f"{', '.join(said(own, m) for m in ('error', 'log_loss', 'ece'))}; confidence less accuracy goes from "
-            f"{plain:+.2f} to {usual:+.2f} points, ECE is lowest at ε = {best:g}, and with each network's own "
-            f"temperature smoothing {said(own, 'ece_scaled')}"
+            f"{plain:+.2f} to {usual:+.2f} points, ECE is lowest at ε = {figures['epsilons'][best]:g} ({lowest} %, "
+            f"where a temperature alone leaves {scaled} %), and with each network's own temperature smoothing "
+            f"{said(own, 'ece_scaled')}"
         )
     return (
         f"Against no smoothing (gains, positive where lower): {'. '.join(parts)}. The paper's networks are larger and, "
@@ -91,10 +94,10 @@ def label_smoothing(
     *,
     epsilons: Sequence[float] = EPSILONS,
     cases: Mapping[str, tuple[int, float]] = CASES,
-    rows: tuple[int, int, int] = ROWS,
+    rows: tuple[int, int, int] | None = None,
 ) -> Figures:
     """Label smoothing and calibration: accuracy, log loss and calibration error against ε."""
-    data = images(run.data, *rows)
+    data = images(run.data, *(rows or (DIGITS if run.data is None else MNIST)))
     recipes = {
         (case, epsilon): Recipe(
             (LabelSmoothing(epsilon=epsilon),) if epsilon else (),
