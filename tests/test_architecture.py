@@ -41,7 +41,7 @@ builder population
 race space tpe sampler lane journal unrecorded speed
 evidence
 options
-sources supplies
+sources supplies networks
 folds model trial
 cells shift
 racing finals budget

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tauten.api import Build, prepare_again
+from tauten.api import prepare_again
 from tauten.cells import Arm, Trainer
 from tauten.costs import inference_seconds, parameter_bytes, seconds_ratios
 from tauten.declare import Hyperparameter
@@ -24,6 +24,7 @@ from tauten.finals import Finals, Scores
 from tauten.heldout import train_arms
 from tauten.journal import Journal
 from tauten.member import RowLosses
+from tauten.networks import Build
 from tauten.own import Function, Own
 from tauten.recipe import Recipe
 from tauten.report import render

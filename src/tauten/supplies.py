@@ -50,15 +50,20 @@ def _without_text(table: Table, options: Options) -> Table:
     return table
 
 
+def _pieces(table: TextTable) -> bool:
+    """Whether its tokens are an encoder's pieces, which have no alternatives: a word is several of them."""
+    return bool(table.texts.reader.vocabulary)
+
+
 def _misspelt(table: TextTable, kinds: Iterable[type[Technique]]) -> TextTable:
-    if table.texts.typos is not None or not any("typos" in kind.planes for kind in kinds):
+    if table.texts.typos is not None or _pieces(table) or not any("typos" in kind.planes for kind in kinds):
         return table
     return table.with_alternatives("typos", lambda word: typos(word, MOST), MOST)
 
 
 def _with_synonyms(table: TextTable, kinds: Iterable[type[Technique]], source: str | None) -> TextTable:
     asking = sorted({kind.name for kind in kinds if "synonyms" in kind.planes})
-    if table.texts.synonyms is not None or not asking:
+    if table.texts.synonyms is not None or _pieces(table) or not asking:
         return table
     try:
         found = table.with_alternatives("synonyms", synonyms(source).of, MOST)

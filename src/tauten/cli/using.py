@@ -31,8 +31,8 @@ def predict(
     """Predict the rows of a file, or images, with the model of a run."""
     if out.exists():
         raise RunError(f"--out {str(out)!r} exists; take another name.")
-    from tauten.api import load_builder
     from tauten.model import Model
+    from tauten.networks import load_builder
     from tauten.predict import predictions, rows_of
     from tauten.show import predicted
 
