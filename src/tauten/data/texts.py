@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -239,29 +238,6 @@ def with_texts(table: Table, columns: Mapping[str, "pd.Series[Any]"]) -> TextTab
     empty = int((full <= 0).sum())
     said = [f"{empty:,} of {counted(len(texts), 'row')} have an empty text"] if empty else []
     return replace(found, warnings=(*table.warnings, *said, *found.cuts))
-
-
-def holds_texts(source: str | Path) -> bool:
-    """Whether a path is a folder that `texts_in` reads: whose folders hold .txt files."""
-    path = Path(source)
-    return path.is_dir() and any(next(folder.glob("*.txt"), None) for folder in path.iterdir() if folder.is_dir())
-
-
-def texts_in(source: str | Path) -> pd.DataFrame:
-    """The columns `text` and `class` of a folder that holds a folder of .txt files for each class, in UTF-8.
-
-    Raises DataError for a file that is no UTF-8 text.
-    """
-    files = [(file, folder.name) for folder in sorted(Path(source).iterdir()) for file in sorted(folder.glob("*.txt"))]
-    texts = []
-    for file, _ in files:
-        try:
-            texts.append(file.read_text(encoding="utf-8-sig"))
-        except UnicodeDecodeError as error:
-            raise DataError(f"{file} is not UTF-8 text (byte {error.start + 1}): save it in UTF-8") from error
-        except OSError as error:
-            raise DataError(f"{file} can't be read ({error.strerror}): expected a readable file") from error
-    return pd.DataFrame({"text": texts, "class": [name for _, name in files]})
 
 
 def columns_of(frame: pd.DataFrame, names: Sequence[str]) -> list[list[str]]:
