@@ -44,6 +44,7 @@ options
 sources supplies networks
 folds model trial
 cells shift
+replay
 racing finals budget
 heldout costs
 augmented

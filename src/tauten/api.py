@@ -21,9 +21,11 @@ from tauten.networks import Build, load_builder, read_by, settled
 from tauten.options import Options, parse_budget, parse_columns, parse_names, parse_threads
 from tauten.own import BUILT_IN, Function, Own
 from tauten.recipe import Recipe
+from tauten.replay import fitting
 from tauten.result import Result, result_of
 from tauten.searching import Prepared, Watcher, find, prepare
 from tauten.sources import table_of, without_holdout
+from tauten.supplies import check_supplied, supplied
 from tauten.technique import Technique, techniques
 from tauten.translating import Given, check_translator, translated, translator_again, translator_of, with_translations
 from tauten.unrecorded import Recorder, Unrecorded
@@ -91,6 +93,7 @@ def search(
     chosen = settled(make_options(budget=None if trials else budget or "5m", trials=trials, **options), build)
     table = read_by(table_of(X, y, target, chosen, sample_weight, own_holdout), build)
     source = str(X) if isinstance(X, str | Path) else None
+    prepared = prepare(table, chosen, build, begun, own)
     header = {
         "source": source,
         "target": target if target is None or isinstance(target, str) else list(target),
@@ -102,8 +105,8 @@ def search(
         "options": chosen.to_json(),
         "engine": describe(),
         "data_hash": table.content_hash(),
+        "supplied": supplied(prepared.table),
     }
-    prepared = prepare(table, chosen, build, begun, own)
     outer_splits(prepared)
     translates = translator_of(translator)
     check_translator(translates, chosen)
@@ -133,7 +136,7 @@ def resume(
     `model`, and one that was cut off in translating its own `translator`; a file or bundled data is read again by
     itself. Errors: RunError where the folder holds no run or the data is another.
     """
-    with Journal.resume(folder) as journal:
+    with Journal.resume(folder) as journal, fitting(journal):
         own = Own(metric, loss)
         prepared = prepare_again(folder, journal, X, y, model, sample_weight, own, holdout, translator, watch)
         return _searched(prepared, journal, folder, watch)
@@ -186,6 +189,7 @@ def prepare_again(
         if own.names.get(name) != function:
             raise RunError(f"{str(folder)!r} had a {name} of your own, {function}; pass {name}={function} again.")
     prepared = prepare(table, options, builder, own=own)
+    check_supplied(header["supplied"], prepared.table)
     prepared = translated(prepared, translator_again(translator, header.get("translator")), journal, folder, watch)
     if builder is None and header["engine"] != describe():
         prepared.contest.notes.append(

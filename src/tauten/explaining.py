@@ -27,6 +27,7 @@ from tauten.member import RowLosses
 from tauten.networks import Build
 from tauten.own import Function, Own
 from tauten.recipe import Recipe
+from tauten.replay import fitting
 from tauten.report import render
 from tauten.result import read_figures, to_text
 from tauten.searching import Phase, Prepared, Tick, Watcher
@@ -107,7 +108,7 @@ def explain(
     figures = read_figures(folder)
     if "chosen" not in figures:
         raise RunError(f"{str(folder)!r} was not left by a search; give the folder of one.")
-    with Journal.resume(folder) as journal:
+    with Journal.resume(folder) as journal, fitting(journal):
         prepared = prepare_again(
             folder, journal, X, y, model, sample_weight, Own(metric, loss), holdout, translator, watch
         )
