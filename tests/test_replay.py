@@ -43,7 +43,7 @@ WRONG = {
     "a recipe without a switch": (
         "round",
         lambda p: p["asked"].append(["recipes", {"dropout.p": 0.1}]),
-        "a round of KeyE",
+        "(KeyError: 'setting.learning_rate')",
     ),
     "a round without members": ("round", lambda p: p.pop("members"), "up again (KeyError: 'members')"),
     "cells of another form": ("cells", lambda p: p.clear(), "what can't be taken up again (KeyError"),
