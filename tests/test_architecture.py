@@ -41,9 +41,10 @@ builder population
 race space tpe sampler lane journal unrecorded speed
 evidence
 options
-sources supplies
+sources supplies networks
 folds model trial
 cells shift
+replay
 racing finals budget
 heldout costs
 augmented

@@ -10,9 +10,10 @@ from torch import nn
 
 import tauten
 from tauten.cli import app
-from tauten.errors import OptionError, RecipeError
+from tauten.errors import DataError, OptionError, RecipeError
 from tauten.model import Model
 from tauten.options import Options
+from tauten.predict import rows_of
 from tauten.space import Space
 
 KINDS = {
@@ -54,6 +55,44 @@ def test_the_command_line_searches_texts_and_predicts_new_ones(file, tmp_path, c
     model = Model.load(run)
     both = model.predict_proba(pd.read_json(new, lines=True).iloc[:1])
     assert both[0, 0] == pytest.approx(predicted["probability_food"][0], abs=1e-7), "a text alone is the same"
+
+
+def test_a_folder_of_texts_is_predicted_with_the_names_of_its_files(tmp_path):
+    for kind, words in KINDS.items():
+        (tmp_path / "notes" / kind).mkdir(parents=True)
+        for i, word in enumerate(words * 2):
+            (tmp_path / "notes" / kind / f"{i}.txt").write_text(FRAMES[i % len(FRAMES)].format(word))
+    recipe, run = tmp_path / "plain.toml", tmp_path / "run"
+    recipe.write_text("[setting]\nepochs = 15\nlearning_rate = 0.03\n")
+    app(["train", str(tmp_path / "notes"), "--recipe", str(recipe), "--out", str(run)], standalone_mode=False)
+    out = tmp_path / "p.csv"
+    app(["predict", str(run), str(tmp_path / "notes"), "-o", str(out)], standalone_mode=False)
+    predicted = pd.read_csv(out)
+    assert predicted["file"].tolist() == sorted(f"{kind}/{i}.txt" for kind in KINDS for i in range(10))
+    assert (predicted["prediction"] == predicted["file"].str.split("/").str[0]).mean() > 0.8
+    one, table = tmp_path / "notes" / "food" / "3.txt", tmp_path / "new.parquet"
+    pd.DataFrame({"text": [one.read_text()]}).to_parquet(table)
+    alone = [tmp_path / f"{i}.csv" for i in range(2)]
+    for source, own in zip((one, table), alone, strict=True):
+        app(["predict", str(run), str(source), "-o", str(own)], standalone_mode=False)
+    first, second = map(pd.read_csv, alone)
+    assert first["file"].tolist() == ["3.txt"]
+    assert "file" not in second
+    pd.testing.assert_frame_equal(first.drop(columns="file"), second)
+    assert first["probability_food"][0] == pytest.approx(predicted["probability_food"][3], abs=1e-6)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=r"empty' holds no \.txt files: expected a folder of them, or a table's file"):
+        rows_of(Model.load(run), tmp_path / "empty")
+
+
+def test_a_folder_of_texts_does_not_stand_for_other_columns(file, tmp_path):
+    asked = {"target": "label", "text": "text", "setting": {"epochs": 1}, "folds": 2}
+    model = tauten.compare(file, recipes=["plain"], deliver=True, **asked).models["plain"]
+    with pytest.raises(DataError, match=r"holds texts alone, and training saw 'text', 'long': expected a"):
+        rows_of(model, tmp_path)
+    table = tauten.compare("wine", recipes=["plain"], deliver=True, folds=2, setting={"epochs": 1}).models["plain"]
+    with pytest.raises(DataError, match="holds no table: expected a file with the columns that training saw"):
+        rows_of(table, tmp_path)
 
 
 def test_one_seed_gives_one_result_and_kims_network_is_a_choice(file):

@@ -1,5 +1,8 @@
 """Synonyms and typos come with a table where techniques ask for them, from where the person says."""
 
+import sys
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
@@ -13,6 +16,9 @@ from tauten.technique import technique
 from tauten.text.coded import bucket
 from tauten.text.typos import typos
 from test_cli import refused, run
+
+sys.path.append(str(Path(__file__).parent / "text"))
+import database
 
 KINDS = ("a fine warm film", "what a film", "moving and fine", "dull film", "a sad mess", "dull and sad")
 TEXTS = [f"{kind} {i}" for i in range(8) for kind in KINDS]
@@ -137,3 +143,40 @@ def test_swaps_are_searched_over_where_the_network_sees_order():
     assert technique("random_swap") in Options(trials=3).kinds("classification", False, "text"), (
         "a person's own network"
     )
+
+
+SMALL = {"target": "label", "text": "note", "trials": 3, "setting": {"epochs": 1, "width": 4}, "threads": 1, "folds": 2}
+
+
+def test_a_run_is_not_gone_on_with_where_synonyms_have_come_gone_or_changed(file, tmp_path, monkeypatch):
+    there, other = (tmp_path / name for name in ("wordnet", "other"))
+    database.write(there)
+    synsets = [("n", "cinema film flick", None), *database.SYNSETS[1:]]
+    database.write(other, synsets, {**database.TAGS, ("n", "cinema"): (26,), ("n", "movie"): ()})
+    without, beside = tmp_path / "without", tmp_path / "beside"
+    monkeypatch.setenv("WNSEARCHDIR", str(tmp_path))
+    tauten.search(file, **SMALL, out=without)
+    monkeypatch.setenv("WNSEARCHDIR", str(there))
+    tauten.search(file, **SMALL, out=beside)
+    with pytest.raises(OptionError, match=r"begun without synonyms and .*notes\.csv has some now; start anew in"):
+        tauten.resume(without)
+    monkeypatch.setenv("WNSEARCHDIR", str(other))
+    with pytest.raises(OptionError, match=r"begun with other synonyms than are found; bring back the WordNet"):
+        tauten.resume(beside)
+    monkeypatch.setenv("WNSEARCHDIR", str(tmp_path))
+    code, text = run("resume", beside)
+    assert (code, text) == (2, "error: the run was begun with synonyms and none are found; bring back the WordNet or "
+        "the file of synonyms as it was, or start anew.")  # fmt: skip
+
+
+def test_a_run_with_a_table_of_ones_own_goes_on_with_that_table_alone(file, own, tmp_path):
+    tauten.search(file, **SMALL, synonyms=own, techniques="synonym_replacement", out=tmp_path / "run")
+    first = (tmp_path / "run" / "result.json").read_text()
+    tauten.resume(tmp_path / "run")
+    assert (tmp_path / "run" / "result.json").read_text() == first
+    Path(own).write_text("film,movie\n")
+    with pytest.raises(OptionError, match="begun with other synonyms than are found"):
+        tauten.resume(tmp_path / "run")
+    Path(own).unlink()
+    with pytest.raises(OptionError, match=r"no synonyms for 'synonym_replacement': no '.*own\.csv'"):
+        tauten.resume(tmp_path / "run")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tauten.callables import data_technique
     from tauten.explaining import Explanation, explain
     from tauten.inspecting import Inspection, inspect
+    from tauten.nets.encoder import PretrainedEncoder
     from tauten.recipe import Recipe
     from tauten.result import Result
     from tauten.setting import Setting
@@ -22,6 +23,7 @@ _HOMES = {
     "BiasVariance": "biasvariance",
     "Explanation": "explaining",
     "Inspection": "inspecting",
+    "PretrainedEncoder": "nets.encoder",
     "Recipe": "recipe",
     "Result": "result",
     "Setting": "setting",
@@ -36,8 +38,8 @@ _HOMES = {
 }
 
 __all__ = [
-    "BiasVariance", "Explanation", "Inspection", "Recipe", "Result", "Setting", "Technique", "bias_variance", "compare",
-    "data_technique", "explain", "inspect", "resume", "search",
+    "BiasVariance", "Explanation", "Inspection", "PretrainedEncoder", "Recipe", "Result", "Setting", "Technique",
+    "bias_variance", "compare", "data_technique", "explain", "inspect", "resume", "search",
 ]  # fmt: skip
 
 

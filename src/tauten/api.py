@@ -2,37 +2,36 @@
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Real
 from pathlib import Path
 from typing import Any
-
-from torch import nn
 
 from tauten.callables import MADE, load_technique
 from tauten.contest import usual
 from tauten.data import Table
 from tauten.declare import Value
-from tauten.errors import ModelError, OptionError, RunError
+from tauten.errors import OptionError, RunError
 from tauten.journal import Journal
 from tauten.measure import Measured, measure
 from tauten.member import RowLosses
 from tauten.native.library import describe
 from tauten.nested import nested, outer_splits
+from tauten.networks import Build, load_builder, read_by, settled
 from tauten.options import Options, parse_budget, parse_columns, parse_names, parse_threads
 from tauten.own import BUILT_IN, Function, Own
 from tauten.recipe import Recipe
-from tauten.reference import load_reference
+from tauten.replay import fitting
 from tauten.result import Result, result_of
 from tauten.searching import Prepared, Watcher, find, prepare
 from tauten.sources import table_of, without_holdout
+from tauten.supplies import check_supplied, supplied
 from tauten.technique import Technique, techniques
 from tauten.translating import Given, check_translator, translated, translator_again, translator_of, with_translations
 from tauten.unrecorded import Recorder, Unrecorded
 
 SHARE = 0.2
 """Of the rows, held out unless asked otherwise."""
-Build = Callable[..., nn.Module]
 
 
 def search(
@@ -63,8 +62,9 @@ def search(
     encoded images (see `tauten.data.images`).
     `sample_weight` (n,) says how much each row counts, in losses and in scores; in a file, the column `weight`.
     `budget` is a time such as "5m" (the default), or give a number of `trials`. `model` is a function that builds your
-    own `nn.Module`, or "file.py:function"; without it a residual MLP is used, for images a residual convnet. `holdout`
-    is a share of the rows, or beside arrays data of your own, (X, y) or a Dataset. `metric` is a name or, as `loss`, a
+    own `nn.Module`, "file.py:function", or for texts the folder of a pretrained encoder (see
+    `tauten.PretrainedEncoder`); without it a residual MLP is used, for images a residual convnet. `holdout` is a share
+    of the rows, or beside arrays data of your own, (X, y) or a Dataset. `metric` is a name or, as `loss`, a
     function of your own, see `tauten.own.Own`. `translator` translates texts where `back_translate` asks for it, the
     program Apertium unless you give one: see `tauten.text.translation`, or a function of (sentences, source, target).
 
@@ -89,9 +89,11 @@ def search(
     own, options["metric"] = Own.of(metric, loss)
     own_holdout = None if isinstance(holdout, Real) else holdout
     options["holdout"] = holdout if own_holdout is None else SHARE
-    chosen = make_options(budget=None if trials else budget or "5m", trials=trials, **options)
-    table = table_of(X, y, target, chosen, sample_weight, own_holdout, model is not None)
+    build = load_builder(model)
+    chosen = settled(make_options(budget=None if trials else budget or "5m", trials=trials, **options), build)
+    table = read_by(table_of(X, y, target, chosen, sample_weight, own_holdout, model is not None), build)
     source = str(X) if isinstance(X, str | Path) else None
+    prepared = prepare(table, chosen, build, begun, own)
     header = {
         "source": source,
         "target": target if target is None or isinstance(target, str) else list(target),
@@ -103,8 +105,8 @@ def search(
         "options": chosen.to_json(),
         "engine": describe(),
         "data_hash": table.content_hash(),
+        "supplied": supplied(prepared.table),
     }
-    prepared = prepare(table, chosen, load_builder(model), begun, own)
     outer_splits(prepared)
     translates = translator_of(translator)
     check_translator(translates, chosen)
@@ -134,7 +136,7 @@ def resume(
     `model`, and one that was cut off in translating its own `translator`; a file or bundled data is read again by
     itself. Errors: RunError where the folder holds no run or the data is another.
     """
-    with Journal.resume(folder) as journal:
+    with Journal.resume(folder) as journal, fitting(journal):
         own = Own(metric, loss)
         prepared = prepare_again(folder, journal, X, y, model, sample_weight, own, holdout, translator, watch)
         return _searched(prepared, journal, folder, watch)
@@ -176,17 +178,19 @@ def prepare_again(
                 f"{str(folder)!r} searched over {name} of your own; call tauten.data_technique for it first."
             )
     options = Options.from_json(header["options"])
+    builder = load_builder(model or header["model"])
     data, own_network = header["source"] if X is None else X, header["own_model"]
     table = table_of(data, y, header["target"], options, sample_weight, holdout, own_network)
+    table = read_by(table, builder)
     if table.content_hash() != header["data_hash"]:
         raise RunError(f"the data of {str(folder)!r} has changed since the run began; give the same data again.")
-    builder = load_builder(model or header["model"])
     if builder is None and header["own_model"]:
         raise RunError(f"{str(folder)!r} searched a module of your own; pass model=build, as it was in the search.")
     for name, function in header["own"].items():
         if own.names.get(name) != function:
             raise RunError(f"{str(folder)!r} had a {name} of your own, {function}; pass {name}={function} again.")
     prepared = prepare(table, options, builder, own=own)
+    check_supplied(header["supplied"], prepared.table)
     prepared = translated(prepared, translator_again(translator, header.get("translator")), journal, folder, watch)
     if builder is None and header["engine"] != describe():
         prepared.contest.notes.append(
@@ -219,18 +223,21 @@ def compare(
     With `deliver` each is also trained on all rows (`.models`).
     """
     own, options["metric"] = Own.of(metric, loss)
-    chosen = make_options(trials=3, **options)
+    build = load_builder(model)
+    chosen = settled(make_options(trials=3, **options), build)
     if chosen.holdout_file is not None:
         raise OptionError("nothing is held out where recipes are compared; leave holdout_file out.")
     if chosen.nested:
         raise OptionError("nothing is searched where recipes are compared; leave nested out.")
-    table = without_holdout(table_of(X, y, target, chosen, sample_weight, own_network=model is not None))
+    table = read_by(
+        without_holdout(table_of(X, y, target, chosen, sample_weight, own_network=model is not None)), build
+    )
     named = recipes if isinstance(recipes, Mapping) else {str(r): r for r in recipes}
     if len(named) < len(recipes):
         raise OptionError("a recipe is named twice; name each once.")
     loaded = {name: recipe_of(recipe, chosen, table) for name, recipe in named.items()}
     table = with_translations(table, chosen, translator_of(translator), watch)
-    return measure(table, loaded, chosen, watch, load_builder(model), deliver, own)
+    return measure(table, loaded, chosen, watch, build, deliver, own)
 
 
 def make_options(
@@ -281,10 +288,3 @@ def recipe_of(recipe: Recipe | str | Path, options: Options, table: Table) -> Re
         setting = options.setting_for(len(table.y) * 4 // 5, table.data)
         return Recipe((), setting) if str(recipe) == "plain" else usual(setting)
     return Recipe.load(recipe)
-
-
-def load_builder(model: Build | str | None) -> Build | None:
-    """The function that builds the network: itself, or from "file.py:function"; ModelError where there is none."""
-    if model is None or callable(model):
-        return model
-    return load_reference(model, "model", "my_net.py:build", "returns a torch.nn.Module", ModelError)

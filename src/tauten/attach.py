@@ -43,13 +43,16 @@ def attach(
     seed: int = 0,
     targets: Tensor | None = None,
     pixels: Ends | None = None,
+    words: int | None = None,
 ) -> "Attached":
     """Apply a recipe to `model` in a loop of your own; `recipe.attach(model, …)` is the same.
 
     `task` is "classification" (then `classes` is needed), "multilabel" (labels that exclude nobody, `classes` of them)
     or "regression" (standardize the targets, as the search does). `steps_per_epoch`, usually `len(loader)`, is needed
     by a schedule that falls; `targets`, those of all rows trained on, by a technique that learns from them;
-    `pixels`, black and white in your images (numbers, or one a channel), by an augmentation of your own. With the same
+    `pixels`, black and white in your images (numbers, or one a channel), by an augmentation of your own; `words`, the
+    number of ids, where x holds texts as ids of words (B, L), 0 for no word: special pieces count as words there, so
+    let the module put them on. What replaces words by others, such as synonyms, is for a search only. With the same
     start weights, batches and `seed`, the weights are those of a population's member.
 
     The module's own dropout layers (`nn.Dropout`, timm's DropPath …) are the places where dropout and the like act, at
@@ -81,6 +84,8 @@ def attach(
         raise OptionError(f"the schedule {recipe.setting.schedule!r} needs steps_per_epoch; give len(loader).")
     if steps_per_epoch is not None and steps_per_epoch < 1:
         raise OptionError(f"steps_per_epoch is {steps_per_epoch!r}; it must be 1 or more.")
+    if words is not None and words < 2:
+        raise OptionError(f"words is {words!r}; it must be the number of ids, 0 for no word included, 2 or more.")
     if not 0 <= seed < 2**63:
         raise OptionError(f"seed is {seed!r}; it must be a whole number from 0 to 2**63 - 1.")
     check_module(model)
@@ -90,7 +95,7 @@ def attach(
         if not t.is_off:
             check_technique(t, model, targets, pixels)
     known = None if targets is None else as_targets(targets, task, classes, "targets")
-    return Attached(recipe, model, task, classes, steps_per_epoch or 1, seed, known, pixels)
+    return Attached(recipe, model, task, classes, steps_per_epoch or 1, seed, known, pixels, words)
 
 
 class Attached:
@@ -106,11 +111,12 @@ class Attached:
         seed: int,
         targets: Tensor | None,
         pixels: Ends | None,
+        words: int | None,
     ) -> None:
         self.model, self.epochs = model, recipe.setting.epochs
         self._setting, self._task, self._classes, self._seed = recipe.setting, task, classes, seed
         self._length, self._targets, self._pixels = self.epochs * steps_per_epoch, targets, pixels
-        self._net = Grafted(model)
+        self._net = Grafted(model, words)
         self._parameters = {k: p for k, p in model.named_parameters() if p.requires_grad}
         self.optimizer = self._optimizer()
         on = [t for t in recipe.techniques if not t.is_off]
@@ -149,7 +155,7 @@ class Attached:
             raise DataError(f"x has shape {tuple(x.shape)} and y {tuple(y.shape)}; both need one row an example.")
         if weight is not None and weight.shape != x.shape[:1]:
             raise DataError(f"weight has shape {tuple(weight.shape)} and x {tuple(x.shape)}; give one for each row.")
-        y = as_targets(y, self._task, self._classes, "y")
+        y, x = as_targets(y, self._task, self._classes, "y"), self._net.rows(x)
         techniques = self._started(x)
         step = torch.tensor(self._step, device=x.device)
         draws = Draws(torch.tensor(self._seed, dtype=torch.int64, device=x.device), step, "step")

@@ -59,7 +59,9 @@ class Builder:
         self._source, self._outputs = source, source.targets.shape[1]
         self._sizes: dict[Group, int] = {}
         self.data, self.layout = source.data, source.layout
-        self.module = ModuleNet(module, source.inputs[:2], layout=source.layout) if module else None
+        self.module = (
+            ModuleNet(module, source.inputs[:2], layout=source.layout, outputs=self._outputs) if module else None
+        )
         if self.module and self.module.outputs != self._outputs:
             raise OptionError(
                 f"the module gives {self.module.outputs} outputs and {self._outputs} are needed; change its last layer."

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tauten.api import Build, prepare_again
+from tauten.api import prepare_again
 from tauten.cells import Arm, Trainer
 from tauten.costs import inference_seconds, parameter_bytes, seconds_ratios
 from tauten.declare import Hyperparameter
@@ -24,8 +24,10 @@ from tauten.finals import Finals, Scores
 from tauten.heldout import train_arms
 from tauten.journal import Journal
 from tauten.member import RowLosses
+from tauten.networks import Build
 from tauten.own import Function, Own
 from tauten.recipe import Recipe
+from tauten.replay import fitting
 from tauten.report import render
 from tauten.result import read_figures, to_text
 from tauten.searching import Phase, Prepared, Tick, Watcher
@@ -106,7 +108,7 @@ def explain(
     figures = read_figures(folder)
     if "chosen" not in figures:
         raise RunError(f"{str(folder)!r} was not left by a search; give the folder of one.")
-    with Journal.resume(folder) as journal:
+    with Journal.resume(folder) as journal, fitting(journal):
         prepared = prepare_again(
             folder, journal, X, y, model, sample_weight, Own(metric, loss), holdout, translator, watch
         )

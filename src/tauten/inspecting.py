@@ -10,14 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tauten.api import Build, load_builder
 from tauten.data import Layout, given
 from tauten.data.columns import counted
 from tauten.errors import OptionError
+from tauten.nets.encoder import PretrainedEncoder
 from tauten.nets.kinds import DECAYS, FROZEN, kinds_of, tied
 from tauten.nets.module import ModuleNet
 from tauten.nets.places import BATCH_NORMS, frozen_norms
 from tauten.nets.preflight import Survey
+from tauten.networks import Build, load_builder, read_by
 from tauten.options import Options, parse_columns
 from tauten.partners import data_of
 from tauten.sources import table_of
@@ -177,13 +178,14 @@ def inspect(
     *,
     target: str | Sequence[str] | None = None,
     text: str | Sequence[str] | None = None,
+    embed: str | None = None,
     shape: Sequence[int] | None = None,
 ) -> Inspection:
     """Say of a network of your own where each technique would act, what decays, and how it would be trained.
 
     `model` is a function that builds it, or "file.py:function". Its input is told by `shape` (of one row, such as
     (3, 32, 32)), by rows X (n, …) as the network takes them, or by data as `search` takes it: a name, a file, X and y,
-    with `text` naming its columns of text.
+    with `text` naming its columns of text, and `embed` the function of their vectors where the network reads these.
     Nothing is trained. Raises ModelError for a network that a search would refuse, OptionError without an input.
 
     >>> import tauten
@@ -193,12 +195,14 @@ def inspect(
     """
     build = load_builder(model)
     assert build is not None
-    example, layout = _example(X, y, target, text, shape)
-    net = ModuleNet(build, example, layout=layout)
+    asked = Options(trials=3, text=parse_columns(text), embed=embed)
+    example, layout, outputs = _example(X, y, target, asked, shape, build)
+    net = ModuleNet(build, example, layout=layout, outputs=outputs)
     module = net.fresh_module()
     found = net.survey
     data = "text" if layout else data_of(example.shape[1:])
-    kinds = [kind for kind in techniques().values() if data in kind.data]
+    lacking = {"synonyms", "typos"} if isinstance(build, PretrainedEncoder) else set()
+    kinds = [kind for kind in techniques().values() if data in kind.data and lacking.isdisjoint(kind.planes)]
     return Inspection(
         type(module).__name__,
         tuple(example.shape[1:]),
@@ -217,22 +221,23 @@ def inspect(
 
 
 def _example(
-    X: Any, y: Any, target: str | Sequence[str] | None, text: str | Sequence[str] | None, shape: Sequence[int] | None
-) -> tuple[Tensor, TextLayout | None]:
-    """Two rows or more as the network sees them in a search, and their layout where they are text."""
+    X: Any, y: Any, target: str | Sequence[str] | None, asked: Options, shape: Sequence[int] | None, build: Build
+) -> tuple[Tensor, TextLayout | None, int | None]:
+    """Two rows or more as the network sees them in a search, their layout where they are text, and the outputs."""
     if (X is None) == (shape is None):
         raise OptionError("give either data or the shape of one row, such as 3,32,32, so that a pass can be made.")
     if shape is not None:
         if not shape or not all(isinstance(size, int) and size > 0 for size in shape):
             raise OptionError(f"shape is {shape!r}; it must be whole numbers from 1 up, such as 3,32,32.")
-        return torch.randn(2, *shape, generator=torch.Generator().manual_seed(0)), None
+        return torch.randn(2, *shape, generator=torch.Generator().manual_seed(0)), None, None
     rows = given(X, y)
     if rows.y is None and not isinstance(X, str | Path) and target is None:
-        return torch.as_tensor(X[:2]).to(torch.float32), None
-    table = table_of(X, y, target, Options(trials=3, text=parse_columns(text)), own_network=True)
+        return torch.as_tensor(X[:2]).to(torch.float32), None, None
+    table = read_by(table_of(X, y, target, asked, own_network=True), build)
     layout = Layout.of(table.frame)
     learnt = table.learnt(np.arange(len(table.y)), layout)
-    return torch.from_numpy(learnt.transform(table.take(np.arange(2)).features)), table.text_layout(layout)
+    rows_seen = torch.from_numpy(learnt.transform(table.take(np.arange(2)).features))
+    return rows_seen, table.text_layout(layout), len(table.classes) or len(table.targets)
 
 
 def _site(kind: type[Technique], places: int) -> str:

@@ -53,9 +53,10 @@ class Lane:
         return values
 
     def recall(self, values: Values | None) -> None:
-        """What `ask` answered in the recorded run."""
+        """What `ask` answered in the recorded run; raises what comes of values that make no recipe."""
         assert self._sampler is not None
         if values is not None:
+            self._sampler.build(values)
             self._sampler.recall(values)
         self._keep(values)
 

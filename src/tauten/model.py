@@ -18,6 +18,7 @@ from tauten.errors import OptionError, RunError
 from tauten.member import Delivered
 from tauten.nets.base import Net, Pass
 from tauten.nets.built_in import built_in
+from tauten.nets.encoder import PretrainedEncoder
 from tauten.nets.module import ModuleNet
 from tauten.partners import in_order
 from tauten.recipe import OWN, Recipe
@@ -155,6 +156,14 @@ class Model:
                     "search, or --embed."
                 )
             preprocessor = dataclasses.replace(preprocessor, encoder=Encoder.of(embed))
+        if isinstance(preprocessor, TextPreprocessor) and preprocessor.reader is None:
+            reader = build.reader if isinstance(build, PretrainedEncoder) else None
+            if reader is None or reader.vocabulary != preprocessor.words:
+                raise RunError(
+                    f"{str(path)!r} holds a model that reads the pieces of words of a pretrained encoder, which is not "
+                    "the model given; pass the same, such as --model FOLDER."
+                )
+            preprocessor = dataclasses.replace(preprocessor, reader=reader)
         w, buffers = ({k.removeprefix(p): v for k, v in tensors.items() if k.startswith(p)} for p in ("w.", "buffers."))
         return cls(
             _recipe(about["recipe"]),
@@ -172,11 +181,14 @@ class Model:
         if self.build is not None:
             return self._wrapped(self.build, x)
         structure = [t for t in self.recipe.techniques if t.structural()]
-        outputs = len(self.classes) or len(self.targets)
-        return built_in(x.shape[1:], outputs, self.recipe.setting, structure, layout=self._layout)
+        return built_in(x.shape[1:], self._outputs, self.recipe.setting, structure, layout=self._layout)
 
     def _wrapped(self, build: Callable[..., nn.Module], x: Tensor) -> ModuleNet:
-        return ModuleNet(build, x[:2], check=False, layout=self._layout)
+        return ModuleNet(build, x[:2], check=False, layout=self._layout, outputs=self._outputs)
+
+    @property
+    def _outputs(self) -> int:
+        return len(self.classes) or len(self.targets)
 
     @property
     def _layout(self) -> TextLayout | None:

@@ -23,6 +23,7 @@ from tauten.evidence.resampled import CorrectedDifference, corrected_difference
 from tauten.found import Found
 from tauten.journal import NAME, Journal
 from tauten.options import Options
+from tauten.replay import fitting
 from tauten.searching import Event, Note, Phase, Prepared, Watcher, find, prepare
 from tauten.split import SelectionPlan, Split, selection_plan
 from tauten.unrecorded import Recorder, Unrecorded
@@ -120,7 +121,7 @@ def _search(
 
     table = _outer(prepared.development.table, split)
     if where is not None and (where / NAME).exists():
-        with Journal.resume(where) as journal:
+        with Journal.resume(where) as journal, fitting(journal):
             own = prepare(table, Options.from_json(journal.header["options"]), prepared.module, own=prepared.own)
             return _figures(find(own, journal, quiet))
     own = prepare(table, options, prepared.module, own=prepared.own)

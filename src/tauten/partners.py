@@ -6,8 +6,12 @@ from tauten.errors import ContractError, RecipeError
 from tauten.technique import Technique
 from tauten.text.layout import TextLayout
 
-MAKERS = {"translations": "--back-translate spa makes them"}
-"""How a person has planes of a text made that are not made by themselves."""
+MAKERS = {
+    "translations": "--back-translate spa makes them",
+    "synonyms": "a pretrained encoder's pieces of words have none",
+    "typos": "a pretrained encoder's pieces of words have none",
+}
+"""How a person has planes of a text made that are not made by themselves, or why there are none."""
 
 
 def check_partners(chosen: Iterable[Technique]) -> None:

@@ -7,20 +7,48 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tauten.data import ArrayPreprocessor, images_alone, read
+from tauten.data import (
+    ArrayPreprocessor,
+    TextPreprocessor,
+    VectorPreprocessor,
+    images_alone,
+    read,
+    texts_alone,
+)
+from tauten.data.columns import listed
+from tauten.data.documents import ENDING
 from tauten.errors import DataError, OptionError
 from tauten.model import Model
 
 
 def rows_of(model: Model, source: str | Path) -> tuple[Any, list[str] | None]:
-    """What a path holds as `predictions` takes it, and for pictures in a folder their names in it.
+    """What a path holds as `predictions` takes it, and for pictures or .txt files in a folder their names in it.
 
-    A table's file as `read` takes it, and for a model of arrays what `images_alone` reads; DataError where it can't.
+    A table's file as `read` takes it, for a model of arrays what `images_alone` reads, and for one of texts alone also
+    a folder of .txt files; DataError where it can't.
     """
-    if not isinstance(model.preprocessor, ArrayPreprocessor):
+    learnt = model.preprocessor
+    if isinstance(learnt, ArrayPreprocessor):
+        names, values = images_alone(source, learnt.shape)
+        return values, names
+    if not (Path(source).is_dir() or Path(source).suffix.lower() == ENDING):
         return read(source), None
-    names, values = images_alone(source, model.preprocessor.shape)
-    return values, names
+    if not isinstance(learnt, TextPreprocessor | VectorPreprocessor):
+        raise DataError(f"{str(source)!r} holds no table: expected a file with the columns that training saw")
+    read_of = _columns(learnt)
+    if len(read_of) > 1:
+        raise DataError(
+            f"{str(source)!r} holds texts alone, and training saw {listed(read_of)}: expected a file with these columns"
+        )
+    names, texts = texts_alone(source)
+    return pd.DataFrame({read_of[0]: texts}), names
+
+
+def _columns(learnt: TextPreprocessor | VectorPreprocessor) -> list[str]:
+    """The columns of a file that the network reads."""
+    own = {column.name for column in learnt.others.layout.columns}
+    vectors = {name for name in own if any(name.startswith(f"{text}[") for text in learnt.columns)}
+    return [*learnt.columns, *sorted(own - vectors if isinstance(learnt, VectorPreprocessor) else own)]
 
 
 def predictions(

@@ -30,6 +30,7 @@ from tauten.metrics import Metric
 from tauten.population import Population
 from tauten.race import Entry, Finish, Leave, Race, next_lane, place
 from tauten.recipe import Recipe
+from tauten.replay import recall
 from tauten.sampler import Sampler
 from tauten.shift import Shift
 from tauten.trial import Trial
@@ -132,8 +133,7 @@ class Racing:
                         other.start(driver)
                 answer = journal.once("round", partial(self._round, shift, over), key=turn, sync=turn % 16 == 0)
                 if replayed:
-                    for lane, values in answer["asked"]:
-                        self.lanes[lane].recall(values)
+                    recall(answer, self.lanes, shift)
                 self._take(answer, shift)
                 last = min(last, turn) if answer["over"] else last
                 # What the other shift has under way is finished and counted, before all but the protected leave.

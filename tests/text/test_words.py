@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from tauten.text.coded import MOST, coded, with_alternatives, with_translations
+from tauten.text.coded import coded, with_alternatives, with_translations
+from tauten.text.reader import MOST
 from tauten.text.words import BREAK, tokens
 
 

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tauten.api import Build, load_builder, make_options
+from tauten.api import make_options
 from tauten.biasvariance.resamples import Outputs, Scored, halves, redrawn
 from tauten.biasvariance.strengths import Strength, strength_of
 from tauten.errors import DataError, OptionError, RecipeError
 from tauten.evidence.bias_variance import Decomposition, cross_entropy, squared_error
+from tauten.networks import Build, load_builder
 from tauten.partners import misfit
 from tauten.recipe import Recipe
 from tauten.result import versions

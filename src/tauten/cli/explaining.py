@@ -18,8 +18,8 @@ def explain(
     model: ModelFile = None,
 ) -> None:
     """Say what each ingredient costs, how two act together, and which other values are within noise."""
-    from tauten.api import load_builder
     from tauten.explaining import explain as measure
+    from tauten.networks import load_builder
     from tauten.report.explanation import explanation
     from tauten.report.words import Names
     from tauten.show import Live

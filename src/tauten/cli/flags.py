@@ -27,7 +27,13 @@ Embed = Annotated[
 ]
 Threads = Annotated[str, typer.Option(help="A number, or auto: the physical cores free to this process.")]
 Folder = Annotated[Path | None, typer.Option(help="Folder for the run; runs/NAME by default.")]
-ModelFile = Annotated[str | None, typer.Option(help="Your own network: FILE.py:FUNCTION that returns an nn.Module.")]
+ModelFile = Annotated[
+    str | None,
+    typer.Option(
+        help="Your own network: FILE.py:FUNCTION that returns an nn.Module; of texts also the folder of a pretrained "
+        "encoder, as transformers saves one."
+    ),
+]
 
 Augment = Annotated[
     list[str] | None,

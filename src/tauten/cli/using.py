@@ -17,8 +17,9 @@ def predict(
     data: Annotated[
         str,
         typer.Argument(
-            help="A file with the columns of training, in any order, others are ignored; or images: a picture, a "
-            "folder of them, IDX files, .npz, .safetensors or Parquet, of which a test part is taken alone."
+            help="A file with the columns of training, in any order, others are ignored; a folder of .txt files; or "
+            "images: a picture, a folder of them, IDX files, .npz, .safetensors or Parquet, of which a test part is "
+            "taken alone."
         ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="CSV file to write.")] = Path("predictions.csv"),
@@ -28,11 +29,11 @@ def predict(
     model: ModelFile = None,
     embed: Embed = None,
 ) -> None:
-    """Predict the rows of a file, or images, with the model of a run."""
+    """Predict the rows of a file, texts or images, with the model of a run."""
     if out.exists():
         raise RunError(f"--out {str(out)!r} exists; take another name.")
-    from tauten.api import load_builder
     from tauten.model import Model
+    from tauten.networks import load_builder
     from tauten.predict import predictions, rows_of
     from tauten.show import predicted
 

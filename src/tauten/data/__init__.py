@@ -8,6 +8,7 @@ from tauten.data.arrays import (
     of_arrays,
 )
 from tauten.data.datasets import given
+from tauten.data.documents import holds_texts, texts_alone, texts_in
 from tauten.data.frames import as_frame
 from tauten.data.images import holds_images, images, images_alone
 from tauten.data.layout import Layout
@@ -18,7 +19,7 @@ from tauten.data.scale import TargetScale
 from tauten.data.spelling import Spelling
 from tauten.data.table import Table
 from tauten.data.tables import from_arrays, load
-from tauten.data.texts import TextPreprocessor, TextTable, holds_texts, texts_in
+from tauten.data.texts import TextPreprocessor, TextTable
 from tauten.data.vectors import Encoder, VectorPreprocessor
 
 __all__ = [
@@ -47,5 +48,6 @@ __all__ = [
     "load",
     "of_arrays",
     "read",
+    "texts_alone",
     "texts_in",
 ]

@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,8 +16,9 @@ from tauten.data.layout import Layout
 from tauten.data.preprocess import Preprocessor
 from tauten.data.table import Table
 from tauten.errors import DataError
-from tauten.text.coded import MOST, Codes, Texts, bucket, coded, with_alternatives, with_translations
+from tauten.text.coded import Codes, Texts, bucket, coded, with_alternatives, with_translations
 from tauten.text.layout import TextLayout
+from tauten.text.reader import MOST, WORDS, Reader
 
 VOCABULARY = 30_000
 """The most words that have an id of their own."""
@@ -42,21 +42,23 @@ class Written(NamedTuple):
 class TextPreprocessor:
     """What one fold's training rows taught: the words that have an id, and what there is to know of other columns.
 
-    `columns` names those of text, `words` are by frequency; the i-th has the id 1 + 1,024 + i.
+    `columns` names those of text, `words` are by frequency; the i-th has the id 1 + 1,024 + i. Where `reader` has a
+    vocabulary of its own, `words` are that, and nothing is learnt; the reader is not stored, as a model's file names no
+    code that would be run, and is None until it is given again.
     """
 
     columns: tuple[str, ...]
     layout: TextLayout
     words: tuple[str, ...]
     others: Preprocessor
+    reader: Reader | None = field(default=WORDS, compare=False)
 
     @classmethod
     def fit(cls, columns: Sequence[str], written: Written, layout: TextLayout, others: Layout) -> "TextPreprocessor":
         """Learn from the training rows alone, and what their words may be replaced by."""
-        counts = written.texts.counts()
-        order = np.lexsort((np.arange(len(counts)), -counts))[: layout.ids - 1 - BUCKETS]
-        words = tuple(written.texts.words[i] for i in order[counts[order] > 0])
-        return cls(tuple(columns), layout, words, Preprocessor.fit(written.frame, others))
+        reader = written.texts.reader
+        words = reader.vocabulary or _frequent(written.texts, layout.ids - 1 - BUCKETS)
+        return cls(tuple(columns), layout, words, Preprocessor.fit(written.frame, others), reader)
 
     def transform(self, X: Any) -> Floats32:
         """Planes (n, P, L) float32 as the layout says; of a DataFrame without planes of alternatives.
@@ -78,14 +80,15 @@ class TextPreprocessor:
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
         own = {"text": list(self.columns), "layout": asdict(self.layout), "vocabulary": list(self.words)}
-        return {**own, "others": self.others.to_json()}
+        return {**own, "pieces": self.reader is not WORDS, "others": self.others.to_json()}
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> "TextPreprocessor":
         """What `to_json` wrote; raises DataError for anything else."""
         try:
             layout, others = TextLayout(**stored["layout"]), Preprocessor.from_json(stored["others"])
-            return cls(tuple(stored["text"]), layout, tuple(stored["vocabulary"]), others)
+            reader = None if stored.get("pieces") else WORDS
+            return cls(tuple(stored["text"]), layout, tuple(stored["vocabulary"]), others, reader)
         except (KeyError, TypeError) as error:
             raise DataError(
                 f"the stored preprocessing can't be read ({error!r}): expected what TextPreprocessor.to_json wrote, "
@@ -115,7 +118,8 @@ class TextPreprocessor:
                 f"the data lacks {listed(absent)}, of the columns of text that training saw: add them, empty where "
                 "unknown"
             )
-        return Written(coded(columns_of(frame, self.columns)), frame)
+        assert self.reader is not None, "Model.load asks for it"
+        return Written(coded(columns_of(frame, self.columns), self.reader), frame)
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,9 +162,10 @@ class TextTable(Table):
     def _planes(self) -> TextLayout:
         texts = self.texts
         length = -(-max(int(np.quantile(texts.lengths, SHARE, method="higher")), 1) // STEP) * STEP
+        words = len(texts.reader.vocabulary) or min(int((texts.counts() > 0).sum()), VOCABULARY)
         return TextLayout(
-            length=length,
-            ids=1 + BUCKETS + min(int((texts.counts() > 0).sum()), VOCABULARY),
+            length=min(length, texts.reader.most),
+            ids=1 + BUCKETS + words,
             synonyms=0 if texts.synonyms is None else texts.synonyms.shape[1],
             typos=0 if texts.typos is None else texts.typos.shape[1],
             translations=0 if texts.translations is None else texts.translations.shape[1],
@@ -170,6 +175,22 @@ class TextTable(Table):
         """As of every table."""
         own = Written(self.texts.take(rows), self.frame.iloc[rows])
         return TextPreprocessor.fit(self.text, own, self.text_layout(layout), layout)
+
+    def read_by(self, reader: Reader) -> "TextTable":
+        """With the texts as this reader's tokens; what rows are alike, and so the holdout, is told by words still."""
+        parts = [[str(text) for text in own] for own in self.written.T]
+        read = replace(self, texts=replace(coded(parts, reader), marks=self.texts.hashes()))
+        told = [said for said in self.warnings if said not in self.cuts]
+        return replace(read, warnings=(*told, *read.cuts))
+
+    @property
+    def cuts(self) -> tuple[str, ...]:
+        """What is to be said of texts that are longer than a network reads them; nothing where none is."""
+        length = self._planes.length
+        cut = int((self.texts.cut | (self.texts.lengths > length)).sum())
+        read = "pieces of words" if self.texts.reader.vocabulary else "words"
+        rows = counted(len(self.texts), "row")
+        return (f"{cut:,} of {rows} have a text of more than {length} {read}: cut there",) if cut else ()
 
     def with_alternatives(self, name: str, find: Callable[[str], Sequence[str]], most: int) -> "TextTable":
         """With what `find` says may stand in a word's place; see `tauten.text.coded.with_alternatives`."""
@@ -214,40 +235,21 @@ def with_texts(table: Table, columns: Mapping[str, "pd.Series[Any]"]) -> TextTab
     full = texts.lengths - (len(columns) - 1)
     if not (full > 0).any():
         raise DataError(f"{table.name}: no row of {listed(list(columns))} holds a word: expected text in most rows")
-    said, length = list[str](), found.text_layout(Layout(())).length
-    if empty := int((full <= 0).sum()):
-        said.append(f"{empty:,} of {counted(len(texts), 'row')} have an empty text")
-    if cut := int((texts.cut | (texts.lengths > length)).sum()):
-        said.append(f"{cut:,} of {counted(len(texts), 'row')} have a text of more than {length} words: cut there")
-    return replace(found, warnings=(*table.warnings, *said))
-
-
-def holds_texts(source: str | Path) -> bool:
-    """Whether a path is a folder that `texts_in` reads: whose folders hold .txt files."""
-    path = Path(source)
-    return path.is_dir() and any(next(folder.glob("*.txt"), None) for folder in path.iterdir() if folder.is_dir())
-
-
-def texts_in(source: str | Path) -> pd.DataFrame:
-    """The columns `text` and `class` of a folder that holds a folder of .txt files for each class, in UTF-8.
-
-    Raises DataError for a file that is no UTF-8 text.
-    """
-    files = [(file, folder.name) for folder in sorted(Path(source).iterdir()) for file in sorted(folder.glob("*.txt"))]
-    texts = []
-    for file, _ in files:
-        try:
-            texts.append(file.read_text(encoding="utf-8-sig"))
-        except UnicodeDecodeError as error:
-            raise DataError(f"{file} is not UTF-8 text (byte {error.start + 1}): save it in UTF-8") from error
-        except OSError as error:
-            raise DataError(f"{file} can't be read ({error.strerror}): expected a readable file") from error
-    return pd.DataFrame({"text": texts, "class": [name for _, name in files]})
+    empty = int((full <= 0).sum())
+    said = [f"{empty:,} of {counted(len(texts), 'row')} have an empty text"] if empty else []
+    return replace(found, warnings=(*table.warnings, *said, *found.cuts))
 
 
 def columns_of(frame: pd.DataFrame, names: Sequence[str]) -> list[list[str]]:
     """Columns of text as lists of `str`, empty where missing."""
     return [[text or "" for text in labels(frame[name])] for name in names]
+
+
+def _frequent(texts: Texts, most: int) -> tuple[str, ...]:
+    """The words that occur, the most frequent first."""
+    counts = texts.counts()
+    order = np.lexsort((np.arange(len(counts)), -counts))[:most]
+    return tuple(texts.words[i] for i in order[counts[order] > 0])
 
 
 def _plane(ids: Floats32, codes: Codes, length: int) -> Floats32:

@@ -16,6 +16,8 @@ from tauten.nets.preflight import survey
 from tauten.partners import data_of, misfit
 from tauten.technique import Technique
 from tauten.tensors import Tree
+from tauten.text.layout import TextLayout
+from tauten.wording import ids_of, reading
 
 Ends = tuple[float | Sequence[float] | Tensor, float | Sequence[float] | Tensor]
 OWN_LAYERS: dict[str, type[nn.Module]] = {"batch_norm": nn.modules.batchnorm._BatchNorm}
@@ -25,21 +27,34 @@ OWN_LAYERS: dict[str, type[nn.Module]] = {"batch_norm": nn.modules.batchnorm._Ba
 class Grafted:
     """A module as a pure function of its weights and buffers, in which techniques act at every place.
 
-    `own` is known from the first batch on, see `bind`.
+    `own` is known from the first batch on, see `bind`. Where `words` is the number of ids, rows are texts: the module
+    is called with ids (B, L), and techniques see the planes that `rows` makes of them.
     """
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, module: nn.Module, words: int | None = None) -> None:
         self._module, self.kernels, self.own = module, kernels_of(module), False
+        self._layout = None if words is None else TextLayout(length=1, ids=words)
+
+    def rows(self, x: Tensor) -> Tensor:
+        """A batch as techniques see it; DataError for ids that are none."""
+        if self._layout is None:
+            return x
+        if x.ndim != 2 or x.is_floating_point() or not x.numel():
+            raise DataError(f"x has shape {tuple(x.shape)} and {x.dtype}; texts are whole numbers (rows, words).")
+        if not 0 <= int(x.min()) <= int(x.max()) < self._layout.ids:
+            wrong = int(x.min()) if int(x.min()) < 0 else int(x.max())
+            raise DataError(f"x holds the id {wrong}; with words = {self._layout.ids} ids go from 0, for no word, up.")
+        return x.unsqueeze(1).to(torch.float32)
 
     def forward(self, w: Tree, buffers: Tree, x: Tensor, at: Pass) -> tuple[Tensor, Tree]:
         """Outputs (B, K) and the buffers after; the module's own tensors are not touched."""
-        return call(self._module, w, buffers, (x,), at, self.own)
+        return call(self._module, w, buffers, (self._given(x),), at, self.own)
 
     def live(self, x: Tensor, at: Pass) -> Tensor:
         """Outputs (B, K) by a plain call, which keeps buffers that the module reassigns."""
         set_mode(self._module, True)
         with acting(self._module, Places(at, self.own)):
-            out: Tensor = self._module(x)
+            out: Tensor = self._module(self._given(x))
         return out
 
     def mask(self, w: Tree) -> Tree:
@@ -54,10 +69,10 @@ class Grafted:
         `targets` (n, K) are those of all training rows, and `pixels` black and white, from which some learn.
         """
         for t in techniques:
-            if why := misfit(type(t), t.tasks[0], data_of(x.shape[1:])):
-                raise RecipeError(f"{t.name} {why} of shape {tuple(x.shape[1:])}; take recipe.without({t.name!r}).")
+            if why := self._misfit(t, x):
+                raise RecipeError(f"{t.name} {why}; take recipe.without({t.name!r}).")
         acting_here = [t.name for t in techniques if "activation" in t.hooks]
-        found = survey(self._module, (x,)) if acting_here else None
+        found = survey(self._module, (self._given(x),)) if acting_here else None
         if found is not None and not found.places:
             name = acting_here[0]
             raise RecipeError(
@@ -69,7 +84,21 @@ class Grafted:
         bound = tuple(t.alone(layers, x.device) for t in techniques)
         learnt = [{} if targets is None else t.learn(targets.to(x.device)) for t in bound]
         scales = [{} if pixels is None else t.pixels(*(_channels(v, x) for v in pixels)) for t in bound]
-        return tuple(t.with_values(a | b) for t, a, b in zip(bound, learnt, scales, strict=True))
+        known = [t.with_values(a | b) for t, a, b in zip(bound, learnt, scales, strict=True)]
+        return tuple(reading(t, self._layout) for t in known)
+
+    def _misfit(self, t: Technique, x: Tensor) -> str:
+        """Why a technique makes no sense for such rows, in words that follow its name; empty where it does."""
+        if self._layout and t.planes:
+            return f"takes {' and '.join(t.planes)} of the texts, which a search looks up and ids alone don't tell"
+        why = misfit(type(t), t.tasks[0], "text" if self._layout else data_of(x.shape[1:]))
+        if not why or self._layout:
+            return why
+        cure = "; pass words, the number of ids, where these are ids of words" if t.data == ("text",) else ""
+        return f"{why} of shape {tuple(x.shape[1:])}{cure}"
+
+    def _given(self, x: Tensor) -> Tensor:
+        return x if self._layout is None else ids_of(x)
 
 
 def _channels(value: float | Sequence[float] | Tensor, x: Tensor) -> Tensor:

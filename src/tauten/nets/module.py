@@ -3,7 +3,7 @@
 import copy
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
 
 import torch
@@ -52,9 +52,15 @@ class ModuleNet:
     stackable = False
 
     def __init__(
-        self, build: Callable[..., nn.Module], example: Tensor, check: bool = True, layout: TextLayout | None = None
+        self,
+        build: Callable[..., nn.Module],
+        example: Tensor,
+        check: bool = True,
+        layout: TextLayout | None = None,
+        outputs: int | None = None,
     ) -> None:
-        self._build, self._example, self._layout = _told(build, layout), example, layout
+        self._build = _told(build, {"layout": layout, "outputs": outputs})
+        self._example, self._layout = example, layout
         self._module = _built(self._build, 0)
         if check:
             self._check()
@@ -188,16 +194,21 @@ def check_module(module: nn.Module) -> None:
         raise ModelError("no parameter of the module requires a gradient; unfreeze those to be trained.")
 
 
-def _told(build: Callable[..., nn.Module], layout: TextLayout | None) -> Callable[[], nn.Module]:
-    """`build` with the layout of texts where it asks for it."""
-    if "layout" not in inspect.signature(build).parameters:
-        return build
-    if layout is None:
-        raise ModelError(
-            "build takes a layout, which texts have, and rows are no text; name a column of text, or let build take "
-            "nothing."
-        )
-    return partial(build, layout=layout)
+UNKNOWN = {
+    "layout": "build takes a layout, which texts have, and rows are no text; name a column of text, or let build take "
+    "nothing.",
+    "outputs": "build takes outputs, and their number is not known without data; give data, or let build take nothing.",
+}
+"""What is said where `build` asks for what there is not."""
+
+
+def _told(build: Callable[..., nn.Module], known: Mapping[str, object]) -> Callable[[], nn.Module]:
+    """`build` with the layout of texts and the number of outputs where it asks for them."""
+    asked = [name for name in known if name in inspect.signature(build).parameters]
+    for name in asked:
+        if known[name] is None:
+            raise ModelError(UNKNOWN[name])
+    return partial(build, **{name: known[name] for name in asked})
 
 
 def build_checked(build: Callable[[], nn.Module]) -> nn.Module:

@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tauten.text.words import BREAK, tokens
+from tauten.text.reader import WORDS, Reader
+from tauten.text.words import tokens
 
-MOST = 256
-"""Tokens that are read of a text; what comes after is cut."""
 Codes = npt.NDArray[np.int32]
 
 
@@ -23,7 +22,8 @@ class Texts:
     """`words` are all tokens there are; `codes` (n, longest) their numbers row by row, −1 after a text's end.
 
     `synonyms` (words, S) and `typos` (words, T) are the numbers of each word's alternatives, −1 where there are fewer;
-    `translations` (n, B, longest) other texts of the same meaning. `cut` (n,) tells which texts went on.
+    `translations` (n, B, longest) other texts of the same meaning. `cut` (n,) tells which texts went on. `reader` made
+    the tokens; where these are pieces, `marks` (n,) are the hashes of the texts' words.
     """
 
     words: tuple[str, ...]
@@ -32,6 +32,8 @@ class Texts:
     synonyms: Codes | None = None
     typos: Codes | None = None
     translations: Codes | None = None
+    reader: Reader = WORDS
+    marks: npt.NDArray[np.uint64] | None = None
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -45,7 +47,8 @@ class Texts:
         """The texts of these rows, with the same words."""
         chosen = np.asarray(rows)
         own = None if self.translations is None else self.translations[chosen]
-        return replace(self, codes=self.codes[chosen], cut=self.cut[chosen], translations=own)
+        marks = None if self.marks is None else self.marks[chosen]
+        return replace(self, codes=self.codes[chosen], cut=self.cut[chosen], translations=own, marks=marks)
 
     def counts(self) -> npt.NDArray[np.int64]:
         """How often each word occurs (words,), its synonyms and translations counted as if they stood there.
@@ -63,24 +66,26 @@ class Texts:
         return np.asarray(total, dtype=np.int64)
 
     def hashes(self) -> npt.NDArray[np.uint64]:
-        """A hash (n,) of each text's tokens, the same in every process."""
+        """A hash (n,) of each text's words, the same in every process."""
+        if self.marks is not None:
+            return self.marks
         rows = ("\n".join([self.words[code] for code in row if code >= 0]) for row in self.codes)
         own = (hashlib.blake2b(row.encode("utf-8", "surrogatepass"), digest_size=8).digest() for row in rows)
         return np.array([int.from_bytes(digest, "little") for digest in own], dtype=np.uint64)
 
 
-def coded(columns: Sequence[Sequence[str]]) -> Texts:
+def coded(columns: Sequence[Sequence[str]], reader: Reader = WORDS) -> Texts:
     r"""Texts of one column or several, whose texts are joined row by row with a mark of their own between them.
 
     >>> texts = coded([["a b a", "b"], ["c", ""]])
     >>> texts.words, texts.codes.tolist()
     (('a', 'b', '\x1f', 'c'), [[0, 1, 0, 2, 3], [1, 2, -1, -1, -1]])
     """
-    rows = _joined(columns)
+    rows = _joined(columns, reader)
     known: dict[str, int] = {}
-    numbered = [[known.setdefault(word, len(known)) for word in row[:MOST]] for row in rows]
-    cut = np.array([len(row) > MOST for row in rows], dtype=bool)
-    return Texts(tuple(known), padded(numbered), cut)
+    numbered = [[known.setdefault(word, len(known)) for word in row[: reader.most]] for row in rows]
+    cut = np.array([len(row) > reader.most for row in rows], dtype=bool)
+    return Texts(tuple(known), padded(numbered), cut, reader=reader)
 
 
 def padded(rows: Sequence[Sequence[int]]) -> Codes:
@@ -118,17 +123,18 @@ def with_translations(texts: Texts, versions: Sequence[Sequence[Sequence[str]]])
     [[[3, 1]], [[-1, -1]]]
     """
     known = {word: code for code, word in enumerate(texts.words)}
-    rows = [row if set(row) - {BREAK} else [] for columns in versions for row in _joined(columns)]
-    numbered = [[known.setdefault(word, len(known)) for word in row[:MOST]] for row in rows]
+    reader = texts.reader
+    rows = [row if set(row) - {reader.between} else [] for columns in versions for row in _joined(columns, reader)]
+    numbered = [[known.setdefault(word, len(known)) for word in row[: reader.most]] for row in rows]
     table = padded(numbered).reshape(len(versions), len(texts), -1).swapaxes(0, 1)
     return _with(texts, tuple(known), translations=table)
 
 
-def _joined(columns: Sequence[Sequence[str]]) -> list[list[str]]:
+def _joined(columns: Sequence[Sequence[str]], reader: Reader) -> list[list[str]]:
     """The tokens of each row, the texts of its columns one behind the other."""
     rows = []
     for parts in zip(*columns, strict=True):
-        found = [[*tokens(part, MOST + 1), BREAK] for part in parts]
+        found = [[*reader.tokens(part, reader.most + 1), reader.between] for part in parts]
         rows.append(list(itertools.chain.from_iterable(found))[:-1])
     return rows
 

@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from tauten.errors import OptionError
+from tauten.text.quiet import quiet_transformers
 
 
 class Marian:
@@ -64,22 +65,17 @@ class Marian:
         if any(find_spec(package) is None for package in ("transformers", "sentencepiece")):
             raise OptionError("Marian networks take the package transformers: run pip install 'tauten[transformers]'")
         from transformers import MarianMTModel, MarianTokenizer
-        from transformers.utils import logging
 
         model = self._models[pair]
-        bars = logging.is_progress_bar_enabled()
-        logging.disable_progress_bar()
         try:
-            tokenizer = MarianTokenizer.from_pretrained(model)
-            network = MarianMTModel.from_pretrained(model).to(self._device).eval()
+            with quiet_transformers():
+                tokenizer = MarianTokenizer.from_pretrained(model)
+                network = MarianMTModel.from_pretrained(model).to(self._device).eval()
         except (OSError, TypeError, ValueError) as error:
             reason = str(error).strip().splitlines()[0]
             raise OptionError(
                 f"{model!r} can't be read as a Marian network ({reason}); "
                 "give a folder that holds one, or its name on the hub"
             ) from error
-        finally:
-            if bars:
-                logging.enable_progress_bar()
         self._loaded[pair] = (tokenizer, network)
         return self._loaded[pair]
