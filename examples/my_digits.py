@@ -1,7 +1,7 @@
-"""Four hundred handwritten digits as an archive of images and classes, `digits.npz`."""
+"""Six hundred handwritten digits as an archive of images and classes, `digits.npz`."""
 
 import numpy as np
 from sklearn.datasets import load_digits
 
 digits = load_digits()
-np.savez("digits.npz", X=digits.images[:400].astype("uint8"), y=digits.target[:400])
+np.savez("digits.npz", X=digits.images[:600].astype("uint8"), y=digits.target[:600])

@@ -8,11 +8,9 @@ def build() -> nn.Module:
     return nn.Sequential(
         nn.Flatten(),
         nn.Linear(64, 128),
-        nn.BatchNorm1d(128),
         nn.ReLU(),
         nn.Dropout(0.5),
         nn.Linear(128, 128),
-        nn.BatchNorm1d(128),
         nn.ReLU(),
         nn.Dropout(0.5),
         nn.Linear(128, 10),

@@ -50,7 +50,7 @@ def test_places_are_named_by_layer_and_its_own_rates_come_first():
         {"layer": f"blocks.{i}.attn", "call": "scaled_dot_product_attention", "rate": 0.1} for i in (0, 1)
     ]
     text = str(found)
-    assert re.search(r"blocks\.\{0, 1\}\.attn\.proj_drop +dropout +5 × 8 +its own rate 0\.1", text)
+    assert re.search(r"blocks\.\{0, 1\}\.attn\.proj_drop +dropout +5 × 8 units +its own rate 0\.1", text)
     assert "scaled_dot_product_attention in blocks.{0, 1}.attn drops out inside, at 0.1" in text
     assert re.search(r"pos_embed +1 × 5 × 8 +40 +added to every row, as a bias: no decay", text)
 

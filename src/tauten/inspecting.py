@@ -28,7 +28,7 @@ from tauten.text.layout import TextLayout
 SITES = {
     "pooled": "nowhere: only in Tauten's own networks of text",
     "disturb": "nowhere: only in Tauten's own networks of text",
-    "normalize": "in the module itself, if you put a layer for it there; it can't be grafted",
+    "normalize": "nowhere by a recipe: only where your network has layers of its own for it",
     "warp": "on every batch of images, before the network",
     "batch": "on every batch, before the network",
     "activation": "at {places}",
@@ -115,7 +115,7 @@ class Inspection:
             f"{self.name}: input {self._read()}, {self.outputs} outputs, {total}": [],
             "Training": [self._training()],
             "Dropout's places": list(self._places()),
-            "Parameters": list(self._parameters(count)),
+            "Parameters: their shape, how many, and whether weight decay acts": list(self._parameters(count)),
             "Regularized already": [f"{what}: {_listed(where)}" for what, where in self.regularized.items()]
             or ["nothing that Tauten knows"],
             "Techniques": _table([[name, act] for name, act in self.acts.items()]),
@@ -135,7 +135,8 @@ class Inspection:
 
     def _training(self) -> str:
         if self.obstacle is None:
-            return f"members are stacked and trained together, in batches of up to {self.stacked_rows:,} rows"
+            rows = f"{self.stacked_rows:,} rows"
+            return f"members are stacked and trained together while a batch has at most {rows}; beyond, it pays no more"
         return f"members train one at a time, in the same race: the module can't be stacked: {self.obstacle}"
 
     def _places(self) -> Iterator[str]:
@@ -150,7 +151,7 @@ class Inspection:
             [
                 _where(p.layer),
                 p.call,
-                "a row" if set(p.units) == {1} else _size(p.units),
+                "a row" if set(p.units) == {1} else f"{_size(p.units)} units",
                 "" if p.rate is None else f"its own rate {p.rate:g}",
             ]
             for p in found.places
@@ -162,7 +163,7 @@ class Inspection:
         for layer, call, rate in _merged(inside):
             yield f"off: {call} in {layer} drops out inside, at {rate}, and can't be taken over"
         if found.activations:
-            yield f"no places then: {len(found.activations)} activations"
+            yield f"its {counted(len(found.activations), 'activation')} are then no places"
 
     def _parameters(self, count: dict[str, int]) -> Iterator[str]:
         rows = [[name, _size(self.shapes[name]), f"{count[name]:,}", MEANINGS[k]] for name, k in self.kinds.items()]
