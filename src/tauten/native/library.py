@@ -9,7 +9,7 @@ from pathlib import Path
 from tauten.errors import OptionError
 from tauten.native.build import HERE, VARIANTS, path, variants
 
-ABI = 2
+ABI = 3
 """The version of the C interface that this package speaks; `tauten_abi()` must answer the same."""
 CHOICES = ("auto", "off", *reversed(VARIANTS))
 

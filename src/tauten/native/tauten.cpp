@@ -76,7 +76,7 @@ struct tauten_queue {
     int64_t stop;  // set to 1: finish the steps at hand and return
 };
 
-TAUTEN_EXPORT int64_t tauten_abi() { return 2; }
+TAUTEN_EXPORT int64_t tauten_abi() { return 3; }
 TAUTEN_EXPORT int64_t tauten_lanes() { return LANES; }
 
 // Whether products can be taken in bfloat16.
