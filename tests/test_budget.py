@@ -6,7 +6,7 @@ import itertools
 import pytest
 
 from tauten.budget import AIM, OUTSIDE, Budget, Costs, Pace
-from tauten.finals import ladder
+from tauten.finals import ladder, left_out
 from tauten.journal import Journal
 
 COSTS = Costs([100.0] * 6, [80.0] * 2, 90.0, 100.0, 80.0, ablation=360.0, folds=5, whole=1.25, holdout=50.0)
@@ -97,3 +97,16 @@ def test_an_overrun_is_said():
     assert budget.overrun(20.9) is None
     assert "took 30 s of a budget of 20 s" in budget.overrun(30.0)
     assert Budget(None, 0.0, 5).overrun(1e6) is None
+
+
+def test_what_a_budget_left_out_is_one_sentence():
+    short, cheap = ladder(5)[0], ladder(5, few=True)
+    assert left_out(ladder(5)[-1], True) == left_out(cheap[3], True) == []
+    assert left_out(short, True) == [
+        "the budget allowed the short plan of finals: 4 replicates; a longer one gives more certainty."
+    ]
+    (told,) = left_out(cheap[0], True)
+    assert told.startswith("the budget allowed the short plan of finals: 3 replicates, no finals A (")
+    assert "no ablation (what each ingredient gains is not known)" in told
+    assert "ablation" not in left_out(cheap[0], False)[0]
+    assert "ablation" not in left_out(cheap[2], True)[0]

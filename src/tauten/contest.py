@@ -25,7 +25,7 @@ from tauten.setting import Setting
 from tauten.space import Space, share_on
 from tauten.speed import BATCHES, work_a_second
 from tauten.technique import Technique, technique
-from tauten.trial import Trial
+from tauten.trial import Trial, alike
 from tauten.unrecorded import Recorder
 
 SHARE = 0.4
@@ -162,8 +162,9 @@ class Contest:
         racing = self.racing
         healthy = racing.finalists(len(racing.trials), "recipes")
         recipes = [t for t in healthy if t.recipe.techniques][: self._scale.candidates]
-        plains, usual_trial = racing.finalists(self._scale.plains, "plain"), racing.entered("recipes")[0]
-        if not plains or usual_trial.recipe.key not in {t.recipe.key for t in healthy}:
+        plains, own = racing.finalists(self._scale.plains, "plain"), alike(racing.entered("recipes"))
+        usual_trial = next((t for t in healthy if t in own), None)
+        if not plains or usual_trial is None:
             raise diverged("usual" if plains else "plain", self.setting)
         named = {f"candidate {i + 1}": t for i, t in enumerate(recipes or [usual_trial])}
         named_plains = {f"plain {i + 1}": t for i, t in enumerate(plains)}
@@ -268,8 +269,8 @@ class Contest:
         own = [[self.cost(t.recipe, t.duration()) for t in trials] for trials in (leaders, plains)]
         if self._few:
             own = [self._ladder.dearest(*one, self.cost) for one in zip(("recipes", "plain"), own, strict=True)]
-        first = racing.entered("recipes")[0]
-        usual = self.cost(first.recipe, first.duration()) if first.scores else default
+        tried = alike(racing.entered("recipes"))
+        usual = max(self.cost(t.recipe, t.duration()) if t.scores else default for t in tried)
         ingredients = fmean([len(t.recipe.techniques) for t in leaders] or [self._ingredients])
         candidates, plain = own[0] or [default] * scale.candidates, own[1] or [default] * scale.plains
         return Costs.expected(candidates, plain, usual, ingredients, *self._fixed)

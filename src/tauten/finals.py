@@ -79,18 +79,13 @@ def ladder(folds: int, few: bool = False) -> tuple[Plan, ...]:
 
 
 def left_out(plan: Plan, ingredients: bool) -> list[str]:
-    """What a budget did not allow, a sentence each; `ingredients` says whether there were any to be taken apart."""
-    told = []
-    if plan.name == "short":
-        told += [
-            f"the budget allowed the short plan of finals: {plan.finals_b} replicates; a longer one gives more "
-            "certainty."
-        ]
-    if not plan.finals_a:
-        told += ["for lack of time there were no finals A: the race's best recipe went straight to finals B."]
-    if ingredients and not plan.ablation:
-        told += ["for lack of time the ingredients were not taken apart: what each of them gains is not known."]
-    return told
+    """What a budget did not allow, in a sentence; `ingredients` says whether there were any to be taken apart."""
+    without = [] if plan.finals_a else ["no finals A (the race's best recipe went straight to finals B)"]
+    without += ["no ablation (what each ingredient gains is not known)"] if ingredients and not plan.ablation else []
+    if plan.name != "short" and not without:
+        return []
+    parts = ", ".join([f"{plan.finals_b} replicates", *without])
+    return [f"the budget allowed the {plan.name} plan of finals: {parts}; a longer one gives more certainty."]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,7 +3,7 @@
 Everything is trained on one fold. First plain at a few settings; at the best of these every technique alone at its
 card's value; then those that are best alone are added, one at a time, to the best recipe so far. Against the clock
 these steps are short, because a recipe that changes what the network sees needs many more steps than plain: the best
-recipes are then trained for longer, and so is plain.
+recipes are then trained for longer, and so are usual and plain.
 """
 
 from collections import deque
@@ -27,11 +27,12 @@ BEST, MOST = 6, 4
 """So many of the techniques that are best alone are added to the best recipe, up to so many at once."""
 SHORT, TIMES, TAKEN = 40, (2, 4), 3
 """Short steps that are planned for; how many times as long the last steps are, at most; and how many recipes take
-them, beside one plain."""
+them, beside usual and one plain."""
 LEAST = 1.25
 """Times as long that are worth a step."""
-PART = 5
-"""A ladder's short steps have at least one in so many of the epochs that would be taken with time enough."""
+PART = 2
+"""Longer steps are planned where short ones still have one in so many of the epochs that would be taken with time
+enough: most of the time goes to the finals, by the length of the longest, so still shorter ones would gain little."""
 
 
 def beside(needed: float, few: float, epochs: int, wanted: int) -> str:
@@ -47,7 +48,7 @@ def climbs(why: str, longest: int = 1) -> str:
     """What to say of a search that is a ladder."""
     how = "techniques are tried alone at their cards' values, then the best of them are added to the best recipe"
     if longest > 1:
-        how += f", then the best {TAKEN} and plain for up to {longest} times as long"
+        how += f", then the best {TAKEN}, usual and plain get up to {longest} times as long"
     return f"few trainings: ladder ({why}); {how}."
 
 
@@ -93,7 +94,7 @@ class Reserve:
         `longest` is then how many times as long these may be, 1 where there is time for the short steps only.
         """
         for self.longest in (*reversed(TIMES), 1):
-            least = max(2, base.epochs // PART) if self.longest > 1 else 2
+            least = max(2, -(-base.epochs // PART)) if self.longest > 1 else 2
             for epochs in range(base.epochs, least - 1, -1):
                 self._base = Setting.from_dict({**base.to_dict(), "epochs": epochs})
                 if SHORT * self._seconds(Recipe((), self._base), epochs) + self.needed <= self._budget.net:
@@ -104,8 +105,9 @@ class Reserve:
     def needed(self) -> float:
         """Seconds of the longer steps and of the shortest finals, where recipes cost what plain does."""
         plain, short = Recipe((), self._base), self._base.epochs
-        steps = (TAKEN + 1) * sum(times for times in TIMES if times <= self.longest) * self._seconds(plain, short)
-        return steps + self._finals(*[self._cost(plain, self.longest * short)] * 2)
+        steps = (TAKEN + 2) * sum(times for times in TIMES if times <= self.longest) * self._seconds(plain, short)
+        longest = self._cost(plain, self.longest * short)
+        return steps + self._finals(longest, longest, longest)
 
     def allows(self, recipe: Recipe, going: Iterable[Trial], spent: float) -> bool:
         """Whether one more short step can be taken beside those in training, `spent` seconds after the start."""
@@ -115,17 +117,16 @@ class Reserve:
         step = self._seconds(recipe, recipe.setting.epochs)
         return owed + step + self.needed <= self.left - spent
 
-    def times(self, recipes: Sequence[Recipe], plain: Recipe, wanted: int, spent: float) -> float:
+    def times(self, recipes: Sequence[Recipe], usual: Recipe, plain: Recipe, wanted: int, spent: float) -> float:
         """How many times as long these may be trained, and the finals hold; at most as wanted."""
         short = self._base.epochs
-        each = [self._cost(r.with_setting(epochs=short), short) for r in (*recipes, plain)]
-        fixed = self._finals(0.0, 0.0)
-        one = sum(each) / self._speed + self._finals(max(each[:-1]), each[-1]) - fixed
+        each = [self._cost(r.with_setting(epochs=short), short) for r in (*recipes, plain, usual)]
+        fixed = self._finals(0.0, 0.0, 0.0)
+        one = sum(each) / self._speed + self._finals(max(each), *each[-2:]) - fixed
         return min(wanted, (self.left - spent - fixed) / one)
 
-    def _finals(self, chosen: float, plain: float) -> float:
-        """Seconds of the shortest finals, where trainings of chosen and plain cost so much, and usual what is short."""
-        usual = self._cost(Recipe((), self._base), self._base.epochs)
+    def _finals(self, chosen: float, plain: float, usual: float) -> float:
+        """Seconds of the shortest finals, where a training of each arm costs so much."""
         costs = Costs((), (), usual, chosen, plain, 0.0, *self._fixed)
         return self._budget.needs(self._budget.plans[0], costs, Pace(self._speed, 0.0))
 
@@ -164,7 +165,9 @@ class Ladder:
         if not self.lengths:
             return []
         epochs = " and ".join(map(str, self.lengths))
-        return [f"the ladder's short steps had {self._setting.epochs} epochs; the best and plain then got {epochs}."]
+        return [
+            f"the ladder's short steps had {self._setting.epochs} epochs; the best, usual and plain then got {epochs}."
+        ]
 
     def dearest(self, lane: str, costs: Sequence[float], cost: Callable[[Recipe, int], float]) -> list[float]:
         """For each of a lane's finalists the cost of the dearest of them and of those in training, who may be longer:
@@ -212,16 +215,17 @@ class Ladder:
         for trial in racing.finalists(len(racing.trials), "recipes"):
             if trial.recipe.techniques:
                 recipes.setdefault(frozenset(trial.recipe.techniques), trial.recipe)
-        taken = list(recipes.values())[:TAKEN]
+        taken, usual = list(recipes.values())[:TAKEN], racing.entered("recipes")[0].recipe
         if not (plains and taken and self._reserve and len(racing.entered("plain")) >= self._plains):
             return
-        times = self._reserve.times(taken, plains[0], wanted, self._spent)
+        times = self._reserve.times(taken, usual, plains[0], wanted, self._spent)
         epochs = int(times * self._setting.epochs)
         if times < LEAST or epochs <= max([self._setting.epochs, *self.lengths]):
             return
         self.lengths.append(epochs)
         self._longer["plain"].append(plains[0].with_setting(epochs=epochs))
-        self._longer["recipes"] += [r.with_setting(epochs=epochs) for r in taken]
+        longer = [r.with_setting(epochs=epochs) for r in (*taken, usual)]
+        self._longer["recipes"] += {r.key: r for r in longer}.values()
 
     @property
     def _spent(self) -> float:

@@ -71,3 +71,10 @@ class Trial:
             if answer.now:
                 return answer
         return rule(history)
+
+
+def alike(trials: Sequence[Trial]) -> list[Trial]:
+    """The first trial, and of the others those whose recipes differ from its in length only."""
+    first, *others = trials
+    epochs = first.recipe.setting.epochs
+    return [first, *(t for t in others if t.recipe.with_setting(epochs=epochs) == first.recipe)]

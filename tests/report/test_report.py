@@ -311,3 +311,19 @@ def test_traits_stand_before_and_after_with_what_changed(evidence: Evidence, reg
     assert "Calibration error" not in Page(render(regression)).text
     del evidence["traits"]
     assert "What else changed" not in Page(render(evidence)).text
+
+
+def test_without_finals_a_and_ablation_the_page_says_so(evidence):
+    without = {
+        **evidence,
+        "choice": None,
+        "ablation": [],
+        "budget": 60.0,
+        "plan": {**evidence["plan"], "finals_a": 0, "ablation": 0, "holdout_seeds": 3},
+    }
+    page = render(without)
+    assert "the race's best recipe went straight to finals B" in page.replace("&#39;", "'")
+    assert "No ablation was measured, for lack of time" in page
+    assert "the mean of 3 trainings an arm" in page
+    assert "in finals A</summary>" not in page
+    assert "in finals A</summary>" in render(evidence)
