@@ -16,7 +16,7 @@ from tauten.technique import Technique, technique, techniques
 from tauten.text.layout import TextLayout
 
 SMALL: Mapping[str, Mapping[str, Value]] = {
-    "images": {"width": 64, "depth": 1, "learning_rate": 0.003, "schedule": "warm_cosine"},
+    "images": {"width": 64, "depth": 1, "learning_rate": 0.005, "schedule": "warm_cosine"},
     "text": {"depth": 0, "learning_rate": 0.02},
 }
 """What a search of some data begins with. Images: a step takes a fifth of the time of one at the setting's own size

@@ -245,7 +245,7 @@ def test_a_search_of_images_takes_bf16_where_the_processor_has_it():
 
 def test_a_search_of_images_begins_with_a_small_convnet_and_leaves_an_mlp_its_size():
     own = Options(trials=3).setting_for(640, "images")
-    assert (own.width, own.depth, own.learning_rate, own.schedule) == (64, 1, 0.003, "warm_cosine")
+    assert (own.width, own.depth, own.learning_rate, own.schedule) == (64, 1, 0.005, "warm_cosine")
     assert Options(trials=3, setting={"width": 32}).setting_for(640, "images").width == 32
     for asked in ({}, {"net": "mlp"}):
         large = Options(trials=3, setting=asked).setting_for(640, "images" if asked else "tables")
