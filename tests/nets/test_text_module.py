@@ -127,7 +127,8 @@ def test_attached_to_a_module_it_is_refused_before_training():
 def test_a_network_of_sentence_vectors_is_inspected(tmp_path, capsys):
     (tmp_path / "mine.py").write_text(
         "import numpy as np\nfrom torch import nn\n\n\n"
-        "def encode(texts):\n    return np.array([[len(t), t.count('a'), t.count('e')] for t in texts], dtype=float)\n\n\n"
+        "def encode(texts):\n"
+        "    return np.array([[sum(t.encode()) % k for k in (5, 7, 11)] for t in texts], dtype=float)\n\n\n"
         "def build(outputs):\n    return nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, outputs))\n"
     )
     rows = [(f"{word} {i}", i % 7, kind) for i in range(10) for word, kind in (("a tea", "x"), ("bees", "y"))]
