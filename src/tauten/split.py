@@ -124,8 +124,11 @@ def _held(row_hashes: npt.NDArray[np.uint64], each: list[Rows], fraction: float)
                 held[copies] = True
                 room -= len(copies)
     if not held.any():
+        unlike = len(np.unique(order))
+        alike = f", since copies stay together and only {unlike} differ" if unlike < len(order) else ""
         raise DataError(
-            f"no row of {len(order)} can be held out with a fraction of {fraction}: expected more rows, so add data"
+            f"no row of {len(order)} can be held out with a fraction of {fraction}{alike}: expected more rows, so add "
+            "data"
         )
     return held
 

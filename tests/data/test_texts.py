@@ -115,7 +115,7 @@ def test_texts_of_nothing_and_odd_options_are_refused():
         load(empty, text="review")
     with pytest.raises(DataError, match=r"no column 'reviews'.*did you mean 'review'"):
         load(reviews(), text="reviews")
-    with pytest.raises(DataError, match="'target' is a target and left out as well"):
+    with pytest.raises(DataError, match="'target' is a target and read as text as well"):
         load(reviews(), "target", text="target")
     table = load(reviews(), text="review")
     with pytest.raises(DataError, match="lacks 'review', of the columns of text"):

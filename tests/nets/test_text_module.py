@@ -122,3 +122,32 @@ def test_attached_to_a_module_it_is_refused_before_training():
     words = r"adversarial_words acts inside the built-in networks of text and not on a module; take recipe\.without"
     with pytest.raises(RecipeError, match=words):
         Recipe((AdversarialWords(),)).attach(nn.Linear(4, 2), task="classification", classes=2)
+
+
+def test_a_network_of_sentence_vectors_is_inspected(tmp_path, capsys):
+    (tmp_path / "mine.py").write_text(
+        "import numpy as np\nfrom torch import nn\n\n\n"
+        "def encode(texts):\n"
+        "    return np.array([[sum(t.encode()) % k for k in (5, 7, 11)] for t in texts], dtype=float)\n\n\n"
+        "def build(outputs):\n    return nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, outputs))\n"
+    )
+    rows = [(f"{word} {i}", i % 7, kind) for i in range(10) for word, kind in (("a tea", "x"), ("bees", "y"))]
+    data = tmp_path / "notes.csv"
+    pd.DataFrame(rows, columns=["note", "page", "kind"]).to_csv(data, index=False)
+    asked = ["--text", "note", "--target", "kind", "--embed", f"{tmp_path}/mine.py:encode"]
+    app(["inspect", f"{tmp_path}/mine.py:build", str(data), *asked, "--json"], standalone_mode=False)
+    told = json.loads(capsys.readouterr().out)
+    assert told["input"] == [4], "three numbers of the vectors, and the page"
+    assert told["outputs"] == 2
+    assert told["layout"] is None
+    assert "input_noise" in told["techniques"]
+    assert "word_dropout" not in told["techniques"]
+
+
+def test_a_build_may_ask_for_the_number_of_outputs():
+    def net(outputs):
+        return nn.Linear(3, outputs)
+
+    assert ModuleNet(net, torch.zeros(2, 3), outputs=5).outputs == 5
+    with pytest.raises(ModelError, match="build takes outputs, and their number is not known without data; give data"):
+        tauten.inspect(net, shape=(3,))

@@ -18,6 +18,8 @@ from tauten.errors import DataError
 
 SEPARATED = {".csv": ",", ".tsv": "\t"}
 PACKED = (".gz", ".zst")
+LONGEST = 2**31 - 1
+"""Characters of a cell: Python's own limit, 131,072, is less than some texts have."""
 LINES = (".jsonl", ".ndjson")
 FORMATS = "a file that ends in .csv, .tsv, .jsonl or .arff (also with .gz or .zst after it), .parquet or .feather"
 
@@ -134,15 +136,27 @@ def _read_lines(path: Path) -> pd.DataFrame:
             raise DataError(f"{path} is no JSON in line {number} ({error.msg}): mend that line") from error
         if not isinstance(record, dict):
             raise DataError(f"{path} has a {type(record).__name__} in line {number}: expected an object, {{…}}, a line")
+        if "\\ud" in line.lower() and not _whole(record):
+            raise DataError(f"{path} has half a character in line {number}, such as \\ud83d alone: mend that line")
         records.append(record)
     if not records:
         raise DataError(f"{path} is empty: expected an object with named values in each line")
     return pd.DataFrame.from_records(records)
 
 
+def _whole(record: object) -> bool:
+    """Whether no text in it holds half of a pair of UTF-16, as a tool leaves that cuts emoji in two."""
+    try:
+        json.dumps(record, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _header(path: Path, text: str, mark: str) -> list[str]:
     """The column names as they stand (pandas would rename repeated ones), with every line's length checked."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, skipinitialspace=True)
+    before = csv.field_size_limit(LONGEST)
     try:
         header = next(reader, [])
         if not header:
@@ -157,6 +171,8 @@ def _header(path: Path, text: str, mark: str) -> list[str]:
                 )
     except csv.Error as error:
         raise DataError(f"{path} is not a regular table (line {reader.line_num}: {error}): mend that line") from error
+    finally:
+        csv.field_size_limit(before)
     other = next((sign for sign in ",;\t|" if sign in header[0]), None)
     if len(header) == 1 and other:
         fix = "save it with commas, or tabs in a .tsv"

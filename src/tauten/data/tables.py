@@ -76,7 +76,8 @@ def load(
     left_out = {*_known(drop, frame, name), *_known([c for c in (weight, groups, time) if c is not None], frame, name)}
     both = (left_out | set(written)) & set(targets)
     if both or not targets:
-        found = f"{listed(sorted(both))} is a target and left out as well" if both else "no target is named"
+        also = "read as text" if both & set(written) else "left out"
+        found = f"{listed(sorted(both))} is a target and {also} as well" if both else "no target is named"
         raise DataError(f"{name}: {found}: expected a column of its own to predict")
     features = frame.drop(columns=[*targets, *left_out])
     declared = frozenset(_known(categorical, frame, name))

@@ -3,6 +3,8 @@
 from tauten.draws import derive_seed
 
 SHORTEST = 4
+LONGEST = 40
+"""Letters of the longest word that has variants: a key of 100,000 letters, which is no word, has too many to list."""
 _ROWS = "qwertyuiop", "asdfghjkl", "zxcvbnm"
 
 
@@ -30,8 +32,8 @@ def typos(word: str, count: int, seed: int = 0) -> tuple[str, ...]:
     The kinds are those to which Damerau (1964, "A technique for computer detection and correction of spelling errors")
     traces four misspellings in five; first and last letters stay, as in Pruthi, Dhingra & Lipton (2019, "Combating
     adversarial misspellings with robust word recognition"). Which slips is a pure function of (seed, word, number of
-    the variant). A word of fewer than four letters, or with anything in it but letters, apostrophes and hyphens, has
-    none; keyboard neighbours are known for a to z.
+    the variant). A word of fewer than four letters or more than forty, or with anything in it but letters,
+    apostrophes and hyphens, has none; keyboard neighbours are known for a to z.
 
     >>> typos("wonderful", 3) == typos("wonderful", 5)[:3]
     True
@@ -39,7 +41,7 @@ def typos(word: str, count: int, seed: int = 0) -> tuple[str, ...]:
     ((), ())
     """
     letters = sum(map(str.isalpha, word))
-    if letters < SHORTEST or letters + sum(map(word.count, "'-")) < len(word):
+    if not SHORTEST <= letters <= LONGEST or letters + sum(map(word.count, "'-")) < len(word):
         return ()
     kinds = [sorted(kind - {word}) for kind in _slips(word)]
     found: list[str] = []
