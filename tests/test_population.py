@@ -6,6 +6,7 @@ from tauten.builder import Builder
 from tauten.errors import OptionError, RecipeError
 from tauten.member import Group, Member, Source, one_hot
 from tauten.population import Population
+from tauten.racing import slots
 from tauten.recipe import Recipe
 from tauten.setting import Setting
 from tauten.techniques.batch_norm import BatchNorm
@@ -149,3 +150,18 @@ def test_what_does_not_fit_the_network_is_refused():
         pytest.raises(RecipeError, match="batch_norm can't be grafted onto a module"),
     ):
         crowd.enter([member(0, BatchNorm())])
+
+
+def test_members_of_a_large_module_are_fewer_at_once_frozen_weights_counted():
+    class Large(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.out = nn.Linear(4, 2)
+            self.kept = nn.Parameter(torch.zeros(2**23), requires_grad=False)
+
+        def forward(self, x):
+            return self.out(x)
+
+    source = problem(20, 4, 2, "classification")
+    assert slots(Builder(source, Large)) == 15, "of 2**23 weights and ten more not quite 16 are 2**27"
+    assert slots(Builder(source, lambda: nn.Linear(4, 2))) == 32

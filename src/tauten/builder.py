@@ -1,5 +1,6 @@
 """Which network and which engine train a recipe on a kind of data."""
 
+import sys
 from collections.abc import Callable
 
 from torch import nn
@@ -25,6 +26,8 @@ from tauten.setting import Setting
 BLOCK_WEIGHTS, BLOCK_SLOTS = (2**20, 2**23), 32
 """Weights of a torch block, about, and the most slots it has: enough that its operations are long, since threads take
 turns in Python between them; few enough to stay near the cache."""
+SHIFT_WEIGHTS = 2**27
+"""Of a module of one's own, that a shift of the race holds at once: with gradients and the optimizer's state 2 GiB."""
 
 
 def size_of(net: Net) -> int:
@@ -120,6 +123,11 @@ class Builder:
     def native(self, recipe: Recipe) -> bool:
         """Whether the native engine trains it: decided by capability, never by a stopwatch."""
         return not convolves(recipe.setting, self._source.inputs.shape[1:]) and self._native and able(recipe)
+
+    @property
+    def room(self) -> int:
+        """The most members of a shift of the race, where the weights of a network bound them; at least one."""
+        return max(1, SHIFT_WEIGHTS // self.module.weights) if self.module else sys.maxsize
 
     def block(self, net: Net, members: int, threads: int) -> int:
         """Slots of a block for so many members of one network: an even share for each thread, within limits."""

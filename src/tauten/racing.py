@@ -44,7 +44,7 @@ need company. Part of what a seed reproduces, so the same on every machine."""
 
 def slots(builder: Builder) -> int:
     """Members of a shift of the race."""
-    return SLOTS if builder.fast else TORCH_SLOTS
+    return min(SLOTS if builder.fast else TORCH_SLOTS, builder.room)
 
 
 @dataclasses.dataclass(frozen=True)

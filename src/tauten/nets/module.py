@@ -80,6 +80,11 @@ class ModuleNet:
         return multiply_adds(lambda: self._forward(*self._parts(self._module), given, quiet())) // len(given[0])
 
     @property
+    def weights(self) -> int:
+        """Numbers that a member holds, frozen ones and buffers included."""
+        return max(1, sum(tensor.numel() for _, tensor in _tensors(self._module)))
+
+    @property
     def stacked_rows(self) -> int:
         """The most rows of a batch with which members are stacked; 0 where they can't be."""
         if self.obstacle:
