@@ -50,7 +50,7 @@ def test_a_network_is_inspected_for_people_and_for_machines(tmp_path):
     code, text = run("inspect", f"{tmp_path}/net.py:build", "wine")
     assert code == 0
     assert re.search(r"^Sequential: input 13, 3 outputs, 139 weights trained, 0 frozen$", text, re.MULTILINE)
-    assert re.search(r"^  2  dropout  8  its own rate 0\.3$", text, re.MULTILINE)
+    assert re.search(r"^  2  dropout  8 units  its own rate 0\.3$", text, re.MULTILINE)
     assert re.search(r"^  3\.weight +3 × 8 +24 +decays$", text, re.MULTILINE)
     code, text = run("inspect", f"{tmp_path}/net.py:build", "--shape", "13", "--json")
     told = json.loads(text)
