@@ -235,7 +235,7 @@ def compare(
     named = recipes if isinstance(recipes, Mapping) else {str(r): r for r in recipes}
     if len(named) < len(recipes):
         raise OptionError("a recipe is named twice; name each once.")
-    loaded = {name: recipe_of(recipe, chosen, table) for name, recipe in named.items()}
+    loaded = {name: recipe_of(recipe, chosen, table, build is not None) for name, recipe in named.items()}
     table = with_translations(table, chosen, translator_of(translator), watch)
     return measure(table, loaded, chosen, watch, build, deliver, own)
 
@@ -280,11 +280,11 @@ def make_options(
     )
 
 
-def recipe_of(recipe: Recipe | str | Path, options: Options, table: Table) -> Recipe:
+def recipe_of(recipe: Recipe | str | Path, options: Options, table: Table, own_module: bool = False) -> Recipe:
     """A recipe from a file, or plain or usual at the setting that suits the data."""
     if isinstance(recipe, Recipe):
         return recipe
     if str(recipe) in ("plain", "usual"):
-        setting = options.setting_for(len(table.y) * 4 // 5, table.data)
+        setting = options.setting_for(len(table.y) * 4 // 5, table.data, own_module)
         return Recipe((), setting) if str(recipe) == "plain" else usual(setting)
     return Recipe.load(recipe)

@@ -64,7 +64,8 @@ class Contest:
         self._speed, self._looked, self._turned = 1.0, -math.inf, 0.0
         self.budget = Budget(options.budget, 0.0, len(self.folds))
         self.notes = [builder.module.note] if builder.module and builder.module.note else []
-        self.setting, trials = options.setting_for(len(splits[0].train), builder.data), options.trials
+        own = builder.module is not None
+        self.setting, trials = options.setting_for(len(splits[0].train), builder.data, own), options.trials
         self._few = trials is not None and self._too_few(trials)
         self._reserve: Reserve | None = None
         self.notes += [climbs(f"{trials} trials")] if self._few else []

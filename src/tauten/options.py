@@ -109,15 +109,16 @@ class Options:
         """Seconds of the main search."""
         return self.budget * MAIN if self.budget is not None and self.nested else self.budget
 
-    def setting_for(self, rows: int, data: str = "tables") -> Setting:
+    def setting_for(self, rows: int, data: str = "tables", own_module: bool = False) -> Setting:
         """The full setting for so many training rows: small batches for small tables, and about 300 steps.
 
-        Of images and texts the network is a small one, unless the person has asked for an MLP.
+        Of images and texts the network is a small one at a rate that suits it, unless the person has asked for an MLP
+        or trains a module of their own.
         """
         batch = 128 if rows >= 1000 else 64 if rows >= 300 else 32
         batch = min(Setting.from_dict({"batch_size": batch, **self.setting}).batch_size, rows)
         epochs = min(100, max(10, round(STEPS / -(-rows // batch))))
-        net = {} if self.setting.get("net") == "mlp" else SMALL.get(data, {})
+        net = {} if own_module or self.setting.get("net") == "mlp" else SMALL.get(data, {})
         return Setting.from_dict({"epochs": epochs, **net, **self.setting, "batch_size": batch})
 
     def tuned(self, numeric: Collection[str] = (), words: bool = False) -> tuple[str, ...]:

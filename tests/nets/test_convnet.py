@@ -247,6 +247,9 @@ def test_a_search_of_images_begins_with_a_small_convnet_and_leaves_an_mlp_its_si
     own = Options(trials=3).setting_for(640, "images")
     assert (own.width, own.depth, own.learning_rate, own.schedule) == (64, 1, 0.005, "warm_cosine")
     assert Options(trials=3, setting={"width": 32}).setting_for(640, "images").width == 32
+    # A module of one's own may be a pretrained one, which such a rate would spoil.
+    module = Options(trials=3).setting_for(640, "images", own_module=True)
+    assert (module.learning_rate, module.schedule) == (Setting().learning_rate, "constant")
     for asked in ({}, {"net": "mlp"}):
         large = Options(trials=3, setting=asked).setting_for(640, "images" if asked else "tables")
         assert (large.width, large.depth) == (Setting().width, Setting().depth)
