@@ -101,9 +101,9 @@ def test_a_ladder_goes_from_plain_over_single_techniques_to_combinations(pretrai
     contest.run(Unrecorded(), lambda _: None)
     plains, (first, *steps) = (contest.racing.entered(lane) for lane in ("plain", "recipes"))
     assert contest.sampler == "ladder"
-    assert [t.recipe.names for t in plains] == [()] * 4
+    assert [t.recipe.names for t in plains] == [()] * 5
     changed = [[k for k, v in t.recipe.setting.to_dict().items() if v != getattr(contest.setting, k)] for t in plains]
-    assert changed == [[], *[["learning_rate"]] * 3]
+    assert changed == [[], *[["learning_rate"]] * 3, ["schedule"]]
     assert first.recipe == usual(contest.setting)
     names = [t.recipe.names for t in steps]
     assert names[:4] == [(name,) for name in SINGLES]
@@ -178,6 +178,8 @@ def test_a_rate_that_falls_is_tried_first_and_other_rates_with_it():
     fixed = Space(base, (), ("learning_rate",)).neighbours()
     assert {s.schedule for s in fixed} == {"constant"}
     assert len(fixed) == 3
+    falling = Space(falls, (), ("learning_rate", "schedule")).neighbours()
+    assert [s.schedule for s in falling] == ["cosine"] * 3 + ["constant"]
 
 
 def test_to_the_best_so_far_are_added_those_that_are_best_alone_and_go_with_it():
