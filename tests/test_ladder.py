@@ -22,6 +22,7 @@ from tauten.race import LANES
 from tauten.recipe import Recipe
 from tauten.searching import Note, find, prepare
 from tauten.setting import Setting
+from tauten.space import Space
 from tauten.technique import technique, techniques
 from tauten.unrecorded import Unrecorded
 
@@ -102,8 +103,7 @@ def test_a_ladder_goes_from_plain_over_single_techniques_to_combinations(pretrai
     assert contest.sampler == "ladder"
     assert [t.recipe.names for t in plains] == [()] * 5
     changed = [[k for k, v in t.recipe.setting.to_dict().items() if v != getattr(contest.setting, k)] for t in plains]
-    # A rate that falls to zero comes first, and the other rates are tried with it.
-    assert changed == [[], ["schedule"], *[["learning_rate", "schedule"]] * 3]
+    assert changed == [[], *[["learning_rate"]] * 3, ["schedule"]]
     assert first.recipe == usual(contest.setting)
     names = [t.recipe.names for t in steps]
     assert names[:4] == [(name,) for name in SINGLES]
@@ -167,6 +167,19 @@ def test_a_whole_search_by_a_ladder_says_so(pretrained):
     assert said[1].startswith("few trainings: ladder (4 trials)")
     assert (found.sampler, found.engine) == ("ladder", "torch, stacked")
     assert [t.recipe.names for t in found.trials if t.lane == "recipes"][1:] == [("dropout",)]
+
+
+def test_a_rate_that_falls_is_tried_first_and_other_rates_with_it():
+    base = Setting(epochs=10)
+    falls, *others = Space(base, (), ("learning_rate", "schedule", "epochs")).neighbours()
+    assert falls == Setting(epochs=10, schedule="cosine")
+    assert [s.learning_rate / base.learning_rate for s in others[:3]] == pytest.approx([3, 1 / 3, 9])
+    assert {s.schedule for s in others} == {"cosine"}
+    fixed = Space(base, (), ("learning_rate",)).neighbours()
+    assert {s.schedule for s in fixed} == {"constant"}
+    assert len(fixed) == 3
+    falling = Space(falls, (), ("learning_rate", "schedule")).neighbours()
+    assert [s.schedule for s in falling] == ["cosine"] * 3 + ["constant"]
 
 
 def test_to_the_best_so_far_are_added_those_that_are_best_alone_and_go_with_it():

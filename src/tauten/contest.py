@@ -64,12 +64,11 @@ class Contest:
         self._speed, self._looked, self._turned = 1.0, -math.inf, 0.0
         self.budget = Budget(options.budget, 0.0, len(self.folds))
         self.notes = [builder.module.note] if builder.module and builder.module.note else []
-        own = builder.module is not None
-        self.setting, trials = options.setting_for(len(splits[0].train), builder.data, own), options.trials
-        self._few = trials is not None and self._too_few(trials)
+        self.setting = options.setting_for(len(splits[0].train), builder.data, builder.module is not None)
+        self._few = options.trials is not None and self._too_few(options.trials)
         self._reserve: Reserve | None = None
-        self.notes += [climbs(f"{trials} trials")] if self._few else []
-        self._set_up(trials or 0)
+        self.notes += [climbs(f"{options.trials} trials")] if self._few else []
+        self._set_up(options.trials or 0)
 
     @property
     def sampler(self) -> str:
@@ -192,7 +191,7 @@ class Contest:
         """Of a ladder: its short steps' length, unless the person has fixed it, and how many of them are affordable."""
         before, longest = self.setting.epochs, 1
         if "epochs" not in self.options.setting:
-            reserve = Reserve(self.budget, self._fixed, self._speed, self.cost)
+            reserve = Reserve(self.budget, self._fixed, lambda: self._pace().work, self.cost)
             self.setting, longest = reserve.fit(self.setting), reserve.longest
             self._reserve = reserve if longest > 1 else None
         few = SHORT if self._reserve else self._affordable
@@ -259,8 +258,9 @@ class Contest:
         return min(share_on(len(self._kinds)) * len(self._kinds), self._scale.ingredients)
 
     def _pace(self) -> Pace:
-        # A ladder's few members say little of how fast the finals' many are.
-        return Pace((not self._few and self.racing.pace) or self._speed, self._replicate)
+        # A ladder's few members say how fast the finals' many are only where company speeds up nobody.
+        tells = not self._few or self._builder.alone(Recipe((), self.setting))
+        return Pace((tells and self.racing.pace) or self._speed, self._replicate)
 
     def _costs(self) -> Costs:
         """What the finals' trainings would cost with the leaders as they stand."""

@@ -83,7 +83,11 @@ class Reserve:
     seconds, which the journal holds; so a resumed search decides as it did."""
 
     def __init__(
-        self, budget: Budget, fixed: tuple[int, float, float, float], speed: float, cost: Callable[[Recipe, int], float]
+        self,
+        budget: Budget,
+        fixed: tuple[int, float, float, float],
+        speed: Callable[[], float],
+        cost: Callable[[Recipe, int], float],
     ) -> None:
         self._budget, self._fixed, self._speed, self._cost = budget, fixed, speed, cost
         self.longest, self._base, self.left = 1, Setting(), 0.0
@@ -122,16 +126,16 @@ class Reserve:
         short = self._base.epochs
         each = [self._cost(r.with_setting(epochs=short), short) for r in (*recipes, plain, usual)]
         fixed = self._finals(0.0, 0.0, 0.0)
-        one = sum(each) / self._speed + self._finals(max(each), *each[-2:]) - fixed
+        one = sum(each) / self._speed() + self._finals(max(each), *each[-2:]) - fixed
         return min(wanted, (self.left - spent - fixed) / one)
 
     def _finals(self, chosen: float, plain: float, usual: float) -> float:
         """Seconds of the shortest finals, where a training of each arm costs so much."""
         costs = Costs((), (), usual, chosen, plain, 0.0, *self._fixed)
-        return self._budget.needs(self._budget.plans[0], costs, Pace(self._speed, 0.0))
+        return self._budget.needs(self._budget.plans[0], costs, Pace(self._speed(), 0.0))
 
     def _seconds(self, recipe: Recipe, epochs: int) -> float:
-        return self._cost(recipe, epochs) / self._speed
+        return self._cost(recipe, epochs) / self._speed()
 
 
 class Ladder:

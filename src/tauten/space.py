@@ -107,6 +107,7 @@ class Space:
             "learning_rate": [base.learning_rate * k for k in (3, 1 / 3, 9)],
             "net": [word for word in NETS if word != base.net],
             "numeric": [word for word in other["numeric"] if word != base.numeric],
+            "schedule": [word for word in self.schedules if word not in (base.schedule, self.base.schedule)],
             "epochs": [max(1, base.epochs // 2)],
         }
         return [

@@ -327,3 +327,5 @@ def test_without_finals_a_and_ablation_the_page_says_so(evidence):
     assert "the mean of 3 trainings an arm" in page
     assert "in finals A</summary>" not in page
     assert "in finals A</summary>" in render(evidence)
+    assert "this chose the recipe" not in page
+    assert "this chose the recipe" in render(evidence)

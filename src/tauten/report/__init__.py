@@ -87,7 +87,7 @@ def _view(e: Json) -> dict[str, Any]:
         "explained": explanation(e.get("explanation")),
         "race": _race(e),
         "lost": losing(e.get("lost")),
-        "phases": _phases(e["seconds"]),
+        "phases": _phases(e["seconds"], e["plan"]),
         "warnings": [str(w) for w in e["warnings"]],
         "shown_warnings": SHOWN_WARNINGS,
         "source": shlex.quote(e["source"]),
@@ -188,11 +188,12 @@ def _race(e: Json) -> dict[str, int]:
     }
 
 
-def _phases(spent: Json) -> list[dict[str, Any]]:
-    """What each phase took, and its share of the whole in percent."""
+def _phases(spent: Json, plan: Json) -> list[dict[str, Any]]:
+    """What each phase took, and its share of the whole in percent; without those that the plan left out."""
     total = spent["total"] or 0.0
+    shown = {"finals A": plan["finals_a"], "ablation": plan["ablation"]}
     return [
         {"name": name, "seconds": own, "what": PHASES.get(name, ""), "share": 100 * own / total if total else 0.0}
         for name, own in spent.items()
-        if name != "total"
+        if name != "total" and shown.get(name, True)
     ]
