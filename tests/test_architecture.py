@@ -49,7 +49,7 @@ racing finals budget
 heldout costs
 augmented
 traits flips
-ladder
+reserve ladder
 contest found
 searching
 translating

@@ -14,7 +14,7 @@ from tauten.api import load_builder
 from tauten.contest import usual
 from tauten.data import of_arrays
 from tauten.journal import NAME, Journal
-from tauten.ladder import FEW, combinations, likely_first
+from tauten.ladder import FEW, MOVE, likely_first, steps
 from tauten.member import Member
 from tauten.options import Options
 from tauten.population import Population
@@ -103,23 +103,32 @@ def test_a_ladder_goes_from_plain_over_single_techniques_to_combinations(pretrai
     assert contest.sampler == "ladder"
     assert [t.recipe.names for t in plains] == [()] * 5
     changed = [[k for k, v in t.recipe.setting.to_dict().items() if v != getattr(contest.setting, k)] for t in plains]
-    assert changed == [[], *[["learning_rate"]] * 3, ["schedule"]]
+    assert changed == [[], ["schedule"], *[["learning_rate", "schedule"]] * 3]
     assert first.recipe == usual(contest.setting)
     names = [t.recipe.names for t in steps]
-    assert names[:4] == [(name,) for name in SINGLES]
-    # Then what was tried gets one technique more.
-    tried = [set(first.recipe.names), *map(set, names)]
-    assert len(names) > 4
-    for i, own in enumerate(tried[5:], 5):
-        assert any(own - {name} in tried[:i] for name in own)
-        assert own not in tried[:i]
-    # Everything is tried at its card's value (or as usual has it), in the setting that suits plain best.
-    cards = {*(technique(name)() for name in SINGLES), *first.recipe.techniques}
-    best = min(plains, key=lambda t: (-len(t.scores[0]), t.score([0])))
-    for trial in steps:
+    practice = {"shift", "weight_decay"}
+    first_steps = [practice, practice ^ {"rotation"}, practice ^ {"shift"}, practice ^ {"dropout"}]
+    assert list(map(set, names[:5])) == [*first_steps, practice ^ {"weight_decay"}]
+    # Then something tried is changed in one place, to what was not tried before.
+    tried = [first.recipe, *(t.recipe for t in steps)]
+    assert len(tried) > 6
+    for i, recipe in enumerate(tried[6:], 6):
+        assert any(places(recipe, other) == 1 for other in tried[:i])
+        assert recipe not in tried[:i]
+    # The first steps are at the cards' values, in the setting that suits plain best.
+    cards = {technique(name)() for name in SINGLES}
+    best = min(plains, key=lambda t: t.score([0]))
+    for trial in steps[:5]:
         assert cards >= set(trial.recipe.techniques)
         assert trial.recipe.setting == best.recipe.with_setting(epochs=contest.setting.epochs).setting
     assert all(list(t.scores) == [0] for t in contest.racing.trials.values()), "one fold is enough to rank"
+
+
+def places(recipe, other):
+    """In how many techniques, or numbers of the setting, two recipes differ."""
+    names = {*recipe.names, *other.names}
+    mine, theirs = recipe.setting.to_dict(), other.setting.to_dict()
+    return sum(recipe.get(n) != other.get(n) for n in names) + sum(mine[k] != theirs[k] for k in mine)
 
 
 def test_a_ladder_cut_off_goes_on_to_the_same_end(pretrained, tmp_path):
@@ -182,16 +191,45 @@ def test_a_rate_that_falls_is_tried_first_and_other_rates_with_it():
     assert [s.schedule for s in falling] == ["cosine"] * 3 + ["constant"]
 
 
-def test_to_the_best_so_far_are_added_those_that_are_best_alone_and_go_with_it():
-    a, b, c, d = (technique(name)() for name in ("mixup", "cutmix", "dropout", "l2"))
-    singles = [(a,), (b,), (c,), (d,)]
-    assert list(combinations([a, b, c, d], [])) == singles
+def told(recipes):
+    return [set(recipe.techniques) for recipe in recipes]
+
+
+def test_without_practice_every_technique_is_tried_alone_and_the_best_join_the_best_so_far():
+    singles = a, b, c, d = [technique(name)() for name in ("mixup", "cutmix", "dropout", "l2")]
+    alone = [{t} for t in singles]
+    assert told(steps([], singles, Setting(), [])) == alone
     ranked = [Recipe(own) for own in ((c,), (a, d), (b,), (a,))]
-    assert list(combinations([a, b, c, d], ranked))[4:] == [(c, b), (c, a)]
+    assert told(steps([], singles, Setting(), ranked))[4:6] == [{c, b}, {c, a}]
     ranked = [Recipe(own) for own in ((b, c), (c,), (b,), (a,), (d,))]
-    assert list(combinations([a, b, c, d], ranked))[4:] == [(b, c, a), (b, c, d)]
-    full = [Recipe(own) for own in ((a, b, c, d), (technique("sam")(),))]
-    assert list(combinations([a, b, c, d], full))[4:] == []
+    assert told(steps([], singles, Setting(), ranked))[4:6] == [{a, b, c}, {b, c, d}], "not again what it has"
+
+
+def test_practice_is_tried_first_and_then_with_one_technique_more_or_less():
+    practice = shift, decay = technique("shift")(), technique("weight_decay")()
+    flip, drop = technique("flip")(), technique("dropout")()
+    first = [{shift, decay}, {shift, decay, flip}, {decay}, {shift, decay, drop}, {shift}]
+    singles = [flip, shift, drop, decay]
+    assert told(steps(practice, singles, Setting(), [])) == first
+    # Best without shift, then with flip: both edits together.
+    ranked = [Recipe(own) for own in ((decay,), (shift, decay, flip), (shift, decay))]
+    assert told(steps(practice, singles, Setting(), ranked))[5:6] == [{decay, flip}]
+
+
+def test_the_best_recipes_rate_and_numbers_are_moved_within_what_a_search_looks_at():
+    recipe = Recipe((technique("shift")(), technique("label_smoothing")(epsilon=0.3)), Setting(learning_rate=0.02))
+    rates, moved = [], {}
+    for other in list(steps([], [], Setting(), [recipe])):
+        if other.setting != recipe.setting:
+            rates.append(other.setting.learning_rate)
+        (changed,) = [t for t in other.techniques if t not in recipe.techniques] or [None]
+        if changed:
+            moved.setdefault(changed.name, []).extend(v for k, v in changed.to_dict().items() if k != "over")
+    assert rates == pytest.approx([0.02 / 3, 0.06])
+    # Shift's share lies between 0.02 and 0.25 on a log scale, label smoothing's between 0.01 and 0.3.
+    factor = (0.25 / 0.02) ** MOVE
+    assert moved["shift"] == pytest.approx([0.1 / factor, 0.1 * factor])
+    assert moved["label_smoothing"] == pytest.approx([0.3 - MOVE * 0.29])
 
 
 class Timed(Journal):

@@ -14,12 +14,13 @@ from tauten.costs import fixed
 from tauten.errors import OptionError
 from tauten.finals import Plan
 from tauten.folds import Development
-from tauten.ladder import FEW, FEW_SLOTS, SHORT, TUNED, Ladder, Reserve, beside, climbs, likely_first
+from tauten.ladder import FEW, FEW_SLOTS, TUNED, Ladder, beside, climbs, first_steps
 from tauten.metrics import Metric
 from tauten.options import Options
 from tauten.race import Race, Rung, ladder
 from tauten.racing import SHIFTS, Racing, Standing, slots
 from tauten.recipe import Recipe
+from tauten.reserve import SHORT, Reserve
 from tauten.sampler import Sampler, make_sampler
 from tauten.setting import Setting
 from tauten.space import Space, share_on
@@ -97,15 +98,14 @@ class Contest:
         queues = {"plain": [(Recipe((), setting), True)], "recipes": [(usual(setting), True)]}
         if self._few:
             queues["plain"] += [(Recipe((), s), False) for s in space.neighbours()[: int(affordable) // TUNED]]
-            singles = [*own, *(kind() for kind in likely_first(kinds))]
-            self._ladder = Ladder(lambda: self.racing, setting, singles, len(queues["plain"]), self._reserve)
+            first, plains = first_steps(kinds, own, self._builder.data), len(queues["plain"])
+            self._ladder = Ladder(lambda: self.racing, setting, *first, plains, self._reserve)
             recipes, plain = self._ladder.sampler("recipes"), self._ladder.sampler("plain")
         elif options.sampler != "grid":
             queues["recipes"] += [(Recipe((t,), setting), False) for t in (*own, *(kind() for kind in kinds))]
-        # A ladder's short steps are ranked by how they end.
-        short, long = [Rung(setting.epochs, 1)], ladder(setting.epochs, 1 if self._few else len(self.folds))
         self.racing = Racing(
-            Race(short if self._reserve else long),
+            # A ladder's steps are ranked by how they end: early, what changes the data seems to lose.
+            Race([Rung(setting.epochs, 1)] if self._few else ladder(setting.epochs, len(self.folds))),
             queues,
             {"plain": plain, "recipes": recipes},
             self.folds,

@@ -1,20 +1,22 @@
 """The ladder: what a search tries where few trainings are affordable, and when it goes on to longer ones.
 
-Everything is trained on one fold. First plain at a few settings; at the best of these every technique alone at its
-card's value; then those that are best alone are added, one at a time, to the best recipe so far. Against the clock
-these steps are short, because a recipe that changes what the network sees needs many more steps than plain: the best
-recipes are then trained for longer, and so are usual and plain.
+Everything is trained on one fold. First plain at a few settings; at the best of these what practice takes for such
+data, and that with one technique more, at its card's value, or less (where there is no such practice, every technique
+alone); then the edits that did best are made, one at a time, to the best recipe so far; then its learning rate and its
+strengths are moved. Against the clock these steps are short, because a recipe that changes what the network sees needs
+many more steps than plain: the best recipes are then trained for longer, and so are usual and plain.
 """
 
+import dataclasses
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from tauten.budget import Budget, Costs, Pace
 from tauten.racing import Racing
 from tauten.recipe import Recipe
+from tauten.reserve import TAKEN, TIMES, Reserve
 from tauten.sampler import Sampler
 from tauten.setting import Setting
-from tauten.space import Values
+from tauten.space import Dimension, Values
 from tauten.technique import HOOKS, Technique
 from tauten.trial import Trial
 
@@ -24,15 +26,11 @@ FEW_SLOTS, TUNED = 4, 4
 """A ladder's members of a shift, since its next step should know how the last ones did; and one in so many of its
 trainings is plain at another setting."""
 BEST, MOST = 6, 4
-"""So many of the techniques that are best alone are added to the best recipe, up to so many at once."""
-SHORT, TIMES, TAKEN = 40, (2, 4), 3
-"""Short steps that are planned for; how many times as long the last steps are, at most; and how many recipes take
-them, beside usual and one plain."""
+"""So many of the edits that are best alone are made to the best recipe, up to so many techniques more than practice."""
+RATES, MOVE = (1 / 3, 3.0), 0.25
+"""Other learning rates of the best recipe, and how far its numbers are moved, as a share of what a search looks at."""
 LEAST = 1.25
 """Times as long that are worth a step."""
-PART = 2
-"""Longer steps are planned where short ones still have one in so many of the epochs that would be taken with time
-enough: most of the time goes to the finals, by the length of the longest, so still shorter ones would gain little."""
 
 
 def beside(needed: float, few: float, epochs: int, wanted: int) -> str:
@@ -46,7 +44,7 @@ def beside(needed: float, few: float, epochs: int, wanted: int) -> str:
 
 def climbs(why: str, longest: int = 1) -> str:
     """What to say of a search that is a ladder."""
-    how = "techniques are tried alone at their cards' values, then the best of them are added to the best recipe"
+    how = "techniques are tried one by one at their cards' values, then the best of them together, then other strengths"
     if longest > 1:
         how += f", then the best {TAKEN}, usual and plain get up to {longest} times as long"
     return f"few trainings: ladder ({why}); {how}."
@@ -67,75 +65,68 @@ def likely_first(kinds: Iterable[type[Technique]]) -> list[type[Technique]]:
     return sorted(kinds, key=key)
 
 
-def combinations(singles: Sequence[Technique], ranked: Sequence[Recipe]) -> Iterator[tuple[Technique, ...]]:
-    """Every technique alone, then the best recipe so far with one more of those that are best alone and go with it."""
-    yield from ((t,) for t in singles)
-    so_far = ranked[0].techniques if ranked else ()
-    if 0 < len(so_far) < MOST:
-        for added in [r.techniques[0] for r in ranked if len(r.techniques) == 1][:BEST]:
-            names = {t.name for t in (*so_far, added)}
-            if len(names) > len(so_far) and not any(names & set(t.excludes) for t in (*so_far, added)):
-                yield (*so_far, added)
+def first_steps(
+    kinds: Sequence[type[Technique]], own: Sequence[Technique], data: str
+) -> tuple[list[Technique], list[Technique]]:
+    """What practice takes for such data, and all techniques that are tried one by one, those of a module's `own` first,
+    each at its card's value."""
+    return [kind() for kind in kinds if data in kind.practice], [*own, *(kind() for kind in likely_first(kinds))]
 
 
-class Reserve:
-    """The time that a ladder sets aside for its longer steps and for the shortest finals, counted by the race's own
-    seconds, which the journal holds; so a resumed search decides as it did."""
+Edit = tuple[bool, Technique]
+"""A technique that is added (True) or taken out."""
 
-    def __init__(
-        self,
-        budget: Budget,
-        fixed: tuple[int, float, float, float],
-        speed: Callable[[], float],
-        cost: Callable[[Recipe, int], float],
-    ) -> None:
-        self._budget, self._fixed, self._speed, self._cost = budget, fixed, speed, cost
-        self.longest, self._base, self.left = 1, Setting(), 0.0
 
-    def fit(self, base: Setting) -> Setting:
-        """The setting of the short steps: as long as the budget allows beside the longest steps that it allows.
+def steps(
+    practice: Sequence[Technique], singles: Sequence[Technique], setting: Setting, ranked: Sequence[Recipe]
+) -> Iterator[Recipe]:
+    """What may be tried next, the first that has not been: practice; practice with one technique more, or less; then
+    the best recipe so far with those edits that did best alone, one at a time; then with each of its numbers moved.
 
-        `longest` is then how many times as long these may be, 1 where there is time for the short steps only.
-        """
-        for self.longest in (*reversed(TIMES), 1):
-            least = max(2, -(-base.epochs // PART)) if self.longest > 1 else 2
-            for epochs in range(base.epochs, least - 1, -1):
-                self._base = Setting.from_dict({**base.to_dict(), "epochs": epochs})
-                if SHORT * self._seconds(Recipe((), self._base), epochs) + self.needed <= self._budget.net:
-                    return self._base
-        return self._base
+    Without `practice` the first edits are every technique alone. `ranked` are the recipes so far, best first.
+    """
+    if practice:
+        yield Recipe(tuple(practice), setting)
+    edits: list[Edit] = [(t.name not in {p.name for p in practice}, t) for t in singles]
+    yield from (Recipe(own, setting) for edit in edits if (own := _edited(practice, edit)) is not None)
+    if not ranked:
+        return
+    best, alone = ranked[0], {frozenset(own): edit for edit in edits if (own := _edited(practice, edit)) is not None}
+    did_best = [alone[key] for r in ranked if (key := frozenset(r.techniques)) in alone][:BEST]
+    for edit in did_best:
+        if len(best.techniques) < len(practice) + MOST and (own := _edited(best.techniques, edit)):
+            yield Recipe(own, best.setting)
+    yield from _moved(best)
 
-    @property
-    def needed(self) -> float:
-        """Seconds of the longer steps and of the shortest finals, where recipes cost what plain does."""
-        plain, short = Recipe((), self._base), self._base.epochs
-        steps = (TAKEN + 2) * sum(times for times in TIMES if times <= self.longest) * self._seconds(plain, short)
-        longest = self._cost(plain, self.longest * short)
-        return steps + self._finals(longest, longest, longest)
 
-    def allows(self, recipe: Recipe, going: Iterable[Trial], spent: float) -> bool:
-        """Whether one more short step can be taken beside those in training, `spent` seconds after the start."""
-        if self.longest == 1:
-            return True
-        owed = sum(self._seconds(t.recipe, t.recipe.setting.epochs) for t in going)
-        step = self._seconds(recipe, recipe.setting.epochs)
-        return owed + step + self.needed <= self.left - spent
+def _edited(techniques: Sequence[Technique], edit: Edit) -> tuple[Technique, ...] | None:
+    """The techniques after an edit, None where it changes nothing or what is added goes not with the others."""
+    add, technique = edit
+    others = tuple(t for t in techniques if t.name != technique.name)
+    if not add:
+        return others if len(others) < len(techniques) else None
+    names = {t.name for t in others}
+    apart = names & set(technique.excludes) or any(technique.name in t.excludes for t in others)
+    return None if apart or len(others) < len(techniques) else (*others, technique)
 
-    def times(self, recipes: Sequence[Recipe], usual: Recipe, plain: Recipe, wanted: int, spent: float) -> float:
-        """How many times as long these may be trained, and the finals hold; at most as wanted."""
-        short = self._base.epochs
-        each = [self._cost(r.with_setting(epochs=short), short) for r in (*recipes, plain, usual)]
-        fixed = self._finals(0.0, 0.0, 0.0)
-        one = sum(each) / self._speed() + self._finals(max(each), *each[-2:]) - fixed
-        return min(wanted, (self.left - spent - fixed) / one)
 
-    def _finals(self, chosen: float, plain: float, usual: float) -> float:
-        """Seconds of the shortest finals, where a training of each arm costs so much."""
-        costs = Costs((), (), usual, chosen, plain, 0.0, *self._fixed)
-        return self._budget.needs(self._budget.plans[0], costs, Pace(self._speed(), 0.0))
-
-    def _seconds(self, recipe: Recipe, epochs: int) -> float:
-        return self._cost(recipe, epochs) / self._speed()
+def _moved(recipe: Recipe) -> Iterator[Recipe]:
+    """The recipe at other learning rates, and with each of its techniques' numbers a part of its range down or up."""
+    rate = Setting.hyperparameters()["learning_rate"]
+    for times in RATES:
+        if rate.low <= (moved := recipe.setting.learning_rate * times) <= rate.high:
+            yield recipe.with_setting(learning_rate=moved)
+    for i, t in enumerate(recipe.techniques):
+        for key, spec in t.hyperparameters().items():
+            value, (low, high) = getattr(t, key), spec.range
+            if low == high or isinstance(value, tuple):
+                continue
+            own = Dimension(key, spec=spec)
+            for way in (-MOVE, MOVE):
+                place = min(max(own.place(value) + way, 0.0), 1.0)
+                if (other := own.value(place)) != value:
+                    changed = dataclasses.replace(t, **{key: other})
+                    yield Recipe((*recipe.techniques[:i], changed, *recipe.techniques[i + 1 :]), recipe.setting)
 
 
 class Ladder:
@@ -148,13 +139,14 @@ class Ladder:
         self,
         racing: Callable[[], Racing],
         setting: Setting,
+        practice: Sequence[Technique],
         singles: Sequence[Technique],
         plains: int,
         reserve: Reserve | None,
     ) -> None:
-        self._racing, self._setting, self._singles, self._plains = racing, setting, singles, plains
-        self._reserve = reserve
-        self._tried: set[frozenset[Technique]] = set()
+        self._racing, self._setting, self._plains, self._reserve = racing, setting, plains, reserve
+        self._practice, self._singles = practice, singles
+        self._tried: set[str] = set()
         self._wanted = deque(t for t in TIMES if reserve and t <= reserve.longest)
         self._longer: dict[str, deque[Recipe]] = {"plain": deque(), "recipes": deque()}
         self.lengths: list[int] = []
@@ -181,7 +173,7 @@ class Ladder:
 
     def _next(self, lane: str) -> Recipe | None:
         if not self.lengths and lane == "recipes" and (recipe := self._short()):
-            self._tried.add(frozenset(recipe.techniques))
+            self._tried.add(recipe.key)
             return recipe
         # A longer step is for the best, so all before it must have ended.
         if not self._longer[lane] and self._wanted and not self._going and not self._short():
@@ -206,10 +198,11 @@ class Ladder:
         best = next((t.recipe for t in racing.finalists(1, "plain")), Recipe((), self._setting))
         setting = best.with_setting(epochs=self._setting.epochs).setting
         ranked = [t.recipe for t in racing.finalists(len(racing.trials), "recipes")]
-        chosen = next((c for c in combinations(self._singles, ranked) if frozenset(c) not in self._tried), None)
-        if chosen is None or (reserve and not reserve.allows(Recipe(chosen, setting), going, self._spent)):
+        untried = (r for r in steps(self._practice, self._singles, setting, ranked) if r.key not in self._tried)
+        chosen = next(untried, None)
+        if chosen is None or (reserve and not reserve.allows(chosen, going, self._spent)):
             return None
-        return Recipe(chosen, setting)
+        return chosen
 
     def _lengthen(self) -> None:
         """Begin the next longer steps, where the time allows any."""

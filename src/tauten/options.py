@@ -25,6 +25,13 @@ half points above that at a constant 0.001 (`docs/architecture.md`). Text: no hi
 accuracy of two trainings, 88.7 % with one and 90.4 % without), and a rate at which words are soon learnt: five epochs
 of 500 texts reach, at 0.001, 0.005 and 0.02, an accuracy of 52, 64 and 67 % on SST-2 and an F1 of .02, .10 and .88 on
 SMS spam (five trainings)."""
+BATCHES: Mapping[str, Sequence[tuple[int, int]]] = {
+    "images": ((10_000, 128), (0, 32)),
+    "any": ((1000, 128), (300, 64), (0, 32)),
+}
+"""Rows of a step, from so many training rows on. Of few images a small batch learns as much in fewer epochs: a quarter
+of them at 32 instead of 128, in the same number of steps, takes two fifths of the time and reaches 85.0 instead of
+84.2 % on 2,000 clothes of Fashion-MNIST, 97.1 instead of 97.0 % on 1,000 digits (batch norm, two trainings)."""
 STEPS = 300
 """Optimizer steps of a full training, unless epochs are given."""
 PRECISIONS = ("auto", "fp32", "bf16")
@@ -115,10 +122,13 @@ class Options:
         Of images and texts the network is a small one at a rate that suits it, unless the person has asked for an MLP
         or trains a module of their own.
         """
-        batch = 128 if rows >= 1000 else 64 if rows >= 300 else 32
+        small = not own_module and self.setting.get("net") != "mlp"
+        batch = next(
+            size for least, size in BATCHES["images" if small and data == "images" else "any"] if rows >= least
+        )
         batch = min(Setting.from_dict({"batch_size": batch, **self.setting}).batch_size, rows)
         epochs = min(100, max(10, round(STEPS / -(-rows // batch))))
-        net = {} if own_module or self.setting.get("net") == "mlp" else SMALL.get(data, {})
+        net = SMALL.get(data, {}) if small else {}
         return Setting.from_dict({"epochs": epochs, **net, **self.setting, "batch_size": batch})
 
     def tuned(self, numeric: Collection[str] = (), words: bool = False) -> tuple[str, ...]:

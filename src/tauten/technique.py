@@ -51,9 +51,10 @@ class Technique(Hooks, Declared):
 
     Class keywords: `name`, `paper` (source of the formula), `after` (techniques that act before it at the same
     site), `excludes` (partners it can't be combined with), `tasks` and `data` (where it makes sense), `nets` (the
-    built-in networks that it can act on; all by default), `planes` (what it needs beside words: "synonyms", "typos",
-    "translations"), `passes` (gradients a step), `mixes` (its `batch` mixes rows: linear in y, of any number of
-    columns, so that rows' weights are mixed in it too), `card` (suggested use, interactions, cost in plain words).
+    built-in networks that it can act on; all by default), `practice` (kinds of data for which most people take it
+    without a search), `planes` (what it needs beside words: "synonyms", "typos", "translations"), `passes` (gradients a
+    step), `mixes` (its `batch` mixes rows: linear in y, of any number of columns, so that rows' weights are mixed in it
+    too), `card` (suggested use, interactions, cost in plain words).
     """
 
     paper: ClassVar[str] = ""
@@ -63,6 +64,7 @@ class Technique(Hooks, Declared):
     tasks: ClassVar[tuple[str, ...]] = TASKS
     data: ClassVar[tuple[str, ...]] = DATA
     nets: ClassVar[tuple[str, ...]] = ()
+    practice: ClassVar[tuple[str, ...]] = ()
     planes: ClassVar[tuple[str, ...]] = ()
     mixes: ClassVar[bool] = False
     passes: ClassVar[int] = 1
@@ -81,6 +83,7 @@ class Technique(Hooks, Declared):
         tasks: Sequence[str] = TASKS,
         data: Sequence[str] = DATA,
         nets: Sequence[str] = (),
+        practice: Sequence[str] = (),
         planes: Sequence[str] = (),
         mixes: bool = False,
         passes: int = 1,
@@ -90,7 +93,7 @@ class Technique(Hooks, Declared):
             raise ContractError(f'{cls.__name__} needs a name: class {cls.__name__}(Technique, name="…").')
         cls.name, cls.paper, cls.card, cls.mixes, cls.passes = name, paper, card, mixes, passes
         cls.after, cls.excludes, cls.tasks, cls.data = tuple(after), tuple(excludes), tuple(tasks), tuple(data)
-        cls.nets, cls.planes = tuple(nets), tuple(planes)
+        cls.nets, cls.practice, cls.planes = tuple(nets), tuple(practice), tuple(planes)
         cls.hooks = frozenset(hook for hook in HOOKS if getattr(cls, hook) is not getattr(Technique, hook))
         dataclasses.dataclass(frozen=True)(cls)
         if not cls.hooks:

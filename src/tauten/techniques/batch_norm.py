@@ -13,6 +13,7 @@ class BatchNorm(
     card="After the linear map and before the activation. Its noise regularizes more at small batches; it allows "
     "higher learning rates and makes the bias before it useless (left out). Needs batches of at least two rows. "
     "Costs a few passes over the activations; at inference it folds into the linear map.",
+    practice=("images",),
 ):
     """Normalize each hidden unit by the batch's mean and variance, then scale by γ and shift by β.
 

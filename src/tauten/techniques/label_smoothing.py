@@ -14,6 +14,7 @@ class LabelSmoothing(
     "calibration. Acts after mixup. Costs nothing.",
     after=("mixup", "sentence_mixup"),
     tasks=("classification",),
+    practice=("images",),
 ):
     """Move a share ε of each label's probability to the classes: over `all` K as torch does, or over the `others`.
 

@@ -14,6 +14,7 @@ class Shift(
     card="0.05 to 0.15; 0.125 is the usual random crop of 32 × 32 pixels after 4 more on each side. Needs objects "
     "that may stand anywhere. All affine techniques of a recipe together cost one resampling.",
     data=("images",),
+    practice=("images",),
 ):
     """Move every image by its own distances, uniform within ± `share` of its width and of its height.
 

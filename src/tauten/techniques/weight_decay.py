@@ -12,6 +12,7 @@ class WeightDecay(
     paper="Loshchilov & Hutter 2019, ICLR, arXiv:1711.05101",
     card="0.01 with AdamW is usual; 0.05 to 1 for long training at small learning rates. What counts is learning "
     "rate × decay × steps. Biases and norms are left out. Costs one pass over the weights a step.",
+    practice=("images",),
 ):
     """After the optimizer's step, take off lr · λ · w from the kernels; the gradient never sees it."""
 
