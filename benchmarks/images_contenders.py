@@ -51,7 +51,8 @@ def by_hand(problem: Problem, budget: float) -> Chosen:
     }
     chosen: list[Technique] = [technique(name).from_dict(own) for name, own in values.items()]
     epochs = EPOCHS.get(problem.name, 100)
-    own = Setting.from_dict({**setting.to_dict(), "learning_rate": 0.001, "schedule": "cosine", "epochs": epochs})
+    habit = {"learning_rate": 0.001, "schedule": "cosine", "batch_size": 128, "epochs": epochs}
+    own = Setting.from_dict({**setting.to_dict(), **habit})
     return [Arm("by hand", Recipe(tuple(chosen), own), epochs)], {}
 
 

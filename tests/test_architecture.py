@@ -49,7 +49,7 @@ racing finals budget
 heldout costs
 augmented
 traits flips
-reserve ladder
+usual reserve ladder
 contest found
 searching
 translating
@@ -66,7 +66,7 @@ DOORS = LEVELS["cli"]
 # Imports upwards, inside a function: the public shortcuts, and the search for the files of the techniques.
 SHORTCUTS = {("recipe", "attach"), ("technique", "techniques")}
 MAY_NAME = {
-    "contest": {"weight_decay", "dropout", "early_stopping"},  # *usual* is defined by these
+    "usual": {"weight_decay", "dropout", "early_stopping"},  # *usual* is defined by these
     "nets.graft": {"batch_norm"},  # torch has a layer of its own for it
 }
 HEAVY = ("optuna", "matplotlib", "sklearn", "pandas", "typer", "rich", "jinja2", "torch")

@@ -11,7 +11,6 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from tauten.api import load_builder
-from tauten.contest import usual
 from tauten.data import of_arrays
 from tauten.journal import NAME, Journal
 from tauten.ladder import FEW, MOVE, likely_first, steps
@@ -25,6 +24,7 @@ from tauten.setting import Setting
 from tauten.space import Space
 from tauten.technique import technique, techniques
 from tauten.unrecorded import Unrecorded
+from tauten.usual import usual
 
 DIGITS = load_digits()
 NET = """

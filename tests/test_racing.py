@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from tauten.contest import Contest, usual
+from tauten.contest import Contest
 from tauten.data import load
 from tauten.evidence import interval
 from tauten.finals import ladder, shown_interval
@@ -19,6 +19,7 @@ from tauten.setting import Setting
 from tauten.techniques.early_stopping import EarlyStopping
 from tauten.trial import Trial
 from tauten.unrecorded import Unrecorded
+from tauten.usual import usual
 
 STOPPING = Recipe((EarlyStopping(patience=2),), Setting(epochs=6))
 

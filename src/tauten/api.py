@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from tauten.callables import MADE, load_technique
-from tauten.contest import usual
 from tauten.data import Table
 from tauten.declare import Value
 from tauten.errors import OptionError, RunError
@@ -29,6 +28,7 @@ from tauten.supplies import check_supplied, supplied
 from tauten.technique import Technique, techniques
 from tauten.translating import Given, check_translator, translated, translator_again, translator_of, with_translations
 from tauten.unrecorded import Recorder, Unrecorded
+from tauten.usual import usual
 
 SHARE = 0.2
 """Of the rows, held out unless asked otherwise."""

@@ -109,6 +109,11 @@ class Budget:
         self.full = next(plan for plan in self.plans if plan.name == "full")
 
     @property
+    def chosen(self) -> Plan:
+        """The shortest plan in which finals A choose."""
+        return next(plan for plan in self.plans if plan.finals_a)
+
+    @property
     def net(self) -> float:
         """Seconds that are planned for."""
         assert self.seconds is not None
@@ -127,7 +132,7 @@ class Budget:
         """What a race should leave time for."""
         assert self.seconds is not None
         if self._few:
-            return self.plans[0]
+            return self.chosen
         share = (1 - RACE_SHARE) * self.seconds
         plans = [p for p in self.plans if p.finals_b <= self.full.finals_b]
         return self._fitting(plans, lambda plan: self.needs(plan, costs, pace) <= share)

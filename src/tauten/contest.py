@@ -20,14 +20,14 @@ from tauten.options import Options
 from tauten.race import Race, Rung, ladder
 from tauten.racing import SHIFTS, Racing, Standing, slots
 from tauten.recipe import Recipe
-from tauten.reserve import SHORT, Reserve
+from tauten.reserve import PART, SHORT, Reserve
 from tauten.sampler import Sampler, make_sampler
 from tauten.setting import Setting
 from tauten.space import Space, share_on
 from tauten.speed import BATCHES, work_a_second
-from tauten.technique import Technique, technique
 from tauten.trial import Trial, alike
 from tauten.unrecorded import Recorder
+from tauten.usual import usual
 
 SHARE = 0.4
 """A race's trainings are made shorter where the shortest finals would take more than this share of a budget."""
@@ -175,9 +175,7 @@ class Contest:
     def _fit_length(self, budget: float) -> None:
         """A shorter full length where the shortest finals would take more than their share of the budget, a longer one
         where the full plan takes little of it."""
-        before, last = self.setting.epochs, self._needed(self.budget.plans[0], ("holdout",))
-        wanted = self._needed(self.budget.plans[0]) - last
-        epochs = max(2, int(before * (SHARE * self.budget.net - last) / wanted))
+        before, epochs = self.setting.epochs, self._allowed
         longer = before * min(LONGEST, int(FULL * budget / self._needed(self.budget.full)))
         epochs = longer if longer > before else min(epochs, before)
         if epochs < before:
@@ -186,6 +184,13 @@ class Contest:
                 "give more time, or --epochs."
             )
         self.setting = Setting.from_dict({**self.setting.to_dict(), "epochs": epochs})
+
+    @property
+    def _allowed(self) -> int:
+        """The epochs of a full length at which the shortest finals take their share of the budget."""
+        last = self._needed(self.budget.plans[0], ("holdout",))
+        wanted = self._needed(self.budget.plans[0]) - last
+        return max(2, int(self.setting.epochs * (SHARE * self.budget.net - last) / wanted))
 
     def _fit_ladder(self) -> float:
         """Of a ladder: its short steps' length, unless the person has fixed it, and how many of them are affordable."""
@@ -237,7 +242,8 @@ class Contest:
         # In a crowd a small network is faster, and to measure that is soon done.
         if 2 * GLANCE * members * self._builder.size(own) / pace < MEASURED * self.budget.seconds:
             self._speed = max(pace, self._pace_of(own, members, GLANCE))
-        if self._too_few(self._affordable):
+        shortened = "epochs" not in self.options.setting and self._allowed * PART < self.setting.epochs
+        if self._too_few(0.0 if shortened else self._affordable):
             return self._speed, True
         # All of them at once: a block carries the techniques of all its members, and everyone in it pays for them.
         mixed = Recipe(
@@ -287,14 +293,3 @@ def diverged(arm: str, setting: Setting) -> OptionError:
         f"{arm} training diverged at learning rate {setting.learning_rate:g} with {setting.optimizer}; give a lower "
         "learning rate, or leave it out to have it tuned."
     )
-
-
-def usual(setting: Setting) -> Recipe:
-    """What people do without a search: AdamW with decay 0.01, dropout 0.2, early stopping, the default setting."""
-    values: dict[str, dict[str, float]] = {
-        "weight_decay": {"strength": 0.01},
-        "dropout": {"p": 0.2},
-        "early_stopping": {},
-    }
-    chosen: list[Technique] = [technique(name).from_dict(own) for name, own in values.items()]
-    return Recipe(tuple(chosen), setting)

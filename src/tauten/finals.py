@@ -41,14 +41,14 @@ class Plan:
 def ladder(folds: int, few: bool = False) -> tuple[Plan, ...]:
     """Plans from the shortest to the longest, all with at least ten trainings (seeds) an arm in finals B.
 
-    With `few` affordable trainings shorter ones come first: the race's best recipe goes straight to finals B, which are
-    fresh anyway; the least replicates from which a verdict may say *proved*; no ablation; and few trainings on all
-    rows, the least that tell how models of unlike seeds differ.
+    With `few` affordable trainings shorter ones come first: the least replicates from which a verdict may say *proved*;
+    no ablation; and few trainings on all rows, the least that tell how models of unlike seeds differ; where there is no
+    time for finals A either, the race's best recipe goes straight to finals B, which are fresh anyway.
 
     >>> [(p.name, p.finals_a, p.finals_b, p.ablation) for p in ladder(5)][:7:3]
     [('short', 1, 4, 1), ('between', 2, 7, 2), ('full', 3, 10, 2)]
     >>> [(p.name, p.finals_a, p.finals_b, p.ablation, p.holdout_seeds) for p in ladder(5, few=True)][:4]
-    [('short', 0, 3, 0, 3), ('between', 0, 4, 0, 3), ('between', 0, 4, 1, 3), ('between', 1, 4, 1, 10)]
+    [('short', 0, 3, 0, 3), ('between', 1, 3, 0, 3), ('between', 1, 4, 0, 3), ('between', 1, 4, 1, 3)]
     """
     if folds == 1:
         # One split's replicates cost one training each, and ten seeds are the least.
@@ -72,9 +72,9 @@ def ladder(folds: int, few: bool = False) -> tuple[Plan, ...]:
     long = [Plan("long", full.finals_a, b, full.ablation) for b in range(full.finals_b + 1, LONGEST + 1)]
     if not few:
         return (short, *middle, full, *long)
-    least, b = max(FEWEST_SEEDS, -(-10 // folds)), short.finals_b
-    shorter = [Plan("short", 0, least, 0, FEWEST_SEEDS)]
-    shorter += [Plan("between", 0, b, k, FEWEST_SEEDS) for k in (0, short.ablation) if (b, k) != (least, 0)]
+    least, a, b = max(FEWEST_SEEDS, -(-10 // folds)), short.finals_a, short.finals_b
+    wanted = dict.fromkeys([(0, least, 0), (a, least, 0), (a, b, 0), (a, b, short.ablation)])
+    shorter = [Plan("between" if i else "short", *own, FEWEST_SEEDS) for i, own in enumerate(wanted)]
     return (*shorter, dataclasses.replace(short, name="between"), *middle, full, *long)
 
 

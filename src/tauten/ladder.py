@@ -212,7 +212,11 @@ class Ladder:
         for trial in racing.finalists(len(racing.trials), "recipes"):
             if trial.recipe.techniques:
                 recipes.setdefault(frozenset(trial.recipe.techniques), trial.recipe)
-        taken, usual = list(recipes.values())[:TAKEN], racing.entered("recipes")[0].recipe
+        # What practice takes has a chance at the full length, however it did on few rows and in few steps.
+        practice = recipes.pop(frozenset(self._practice), None)
+        others = list(recipes.values())
+        taken = ([practice] if practice else []) + others[: TAKEN - bool(practice)]
+        usual = racing.entered("recipes")[0].recipe
         if not (plains and taken and self._reserve and len(racing.entered("plain")) >= self._plains):
             return
         times = self._reserve.times(taken, usual, plains[0], wanted, self._spent)

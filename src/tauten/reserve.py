@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from tauten.budget import Budget, Costs, Pace
+from tauten.budget import LADDER, Budget, Costs, Pace
 from tauten.recipe import Recipe
 from tauten.setting import Setting
 from tauten.trial import Trial
@@ -67,9 +67,10 @@ class Reserve:
         return min(wanted, (self.left - spent - fixed) / one)
 
     def _finals(self, chosen: float, plain: float, usual: float) -> float:
-        """Seconds of the shortest finals, where a training of each arm costs so much."""
-        costs = Costs((), (), usual, chosen, plain, 0.0, *self._fixed)
-        return self._budget.needs(self._budget.plans[0], costs, Pace(self._speed(), 0.0))
+        """Seconds of the shortest finals that choose, where a training of each arm costs so much."""
+        candidates, plains = [chosen] * LADDER.candidates, [plain] * LADDER.plains
+        costs = Costs(candidates, plains, usual, chosen, plain, 0.0, *self._fixed)
+        return self._budget.needs(self._budget.chosen, costs, Pace(self._speed(), 0.0))
 
     def _seconds(self, recipe: Recipe, epochs: int) -> float:
         return self._cost(recipe, epochs) / self._speed()
