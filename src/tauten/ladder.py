@@ -4,7 +4,8 @@ Everything is trained on one fold. First plain at a few settings; at the best of
 data, and that with one technique more, at its card's value, or less (where there is no such practice, every technique
 alone); then the edits that did best are made, one at a time, to the best recipe so far; then its learning rate and its
 strengths are moved. Against the clock these steps are short, because a recipe that changes what the network sees needs
-many more steps than plain: the best recipes are then trained for longer, and so are usual and plain.
+many more steps than plain: the best recipes are then trained for longer, and so are usual and plain. In what time is
+left the best are changed on, at the length that they have.
 """
 
 import dataclasses
@@ -146,6 +147,7 @@ class Ladder:
     ) -> None:
         self._racing, self._setting, self._plains, self._reserve = racing, setting, plains, reserve
         self._practice, self._singles = practice, singles
+        self._base: Setting | None = None
         self._tried: set[str] = set()
         self._wanted = deque(t for t in TIMES if reserve and t <= reserve.longest)
         self._longer: dict[str, deque[Recipe]] = {"plain": deque(), "recipes": deque()}
@@ -172,11 +174,11 @@ class Ladder:
         return [max([*costs, *going])] * len(costs) if costs else []
 
     def _next(self, lane: str) -> Recipe | None:
-        if not self.lengths and lane == "recipes" and (recipe := self._short()):
+        if recipe := self._further(lane):
             self._tried.add(recipe.key)
             return recipe
         # A longer step is for the best, so all before it must have ended.
-        if not self._longer[lane] and self._wanted and not self._going and not self._short():
+        if not self._longer[lane] and self._wanted and not self._going and not self._further("recipes"):
             self._lengthen()
         return self._longer[lane].popleft() if self._longer[lane] else None
 
@@ -189,20 +191,28 @@ class Ladder:
     def _going(self) -> list[Trial]:
         return [*self.going("plain"), *self.going("recipes")]
 
-    def _short(self) -> Recipe | None:
-        """The next short step; None where there is none, no time for it, or plain's best setting is not known yet."""
-        racing, reserve = self._racing(), self._reserve
+    def _further(self, lane: str) -> Recipe | None:
+        """The next step that is not a longer one; None where there is none, or no time for it.
+
+        Before the longer steps these are short and are recipes, and plain's best setting must be known; after them they
+        are as long as the best is, and plain's rate is moved too.
+        """
+        racing, after = self._racing(), bool(self.lengths)
         plains, going = racing.entered("plain"), self._going
-        if self.lengths or len(plains) < self._plains or any(t in going for t in plains):
+        if len(plains) < self._plains or (after and (self._wanted or any(self._longer.values()) or going)):
             return None
-        best = next((t.recipe for t in racing.finalists(1, "plain")), Recipe((), self._setting))
-        setting = best.with_setting(epochs=self._setting.epochs).setting
-        ranked = [t.recipe for t in racing.finalists(len(racing.trials), "recipes")]
-        untried = (r for r in steps(self._practice, self._singles, setting, ranked) if r.key not in self._tried)
-        chosen = next(untried, None)
-        if chosen is None or (reserve and not reserve.allows(chosen, going, self._spent)):
+        if self._base is None and not any(t in going for t in plains):
+            best = next((t.recipe for t in racing.finalists(1, "plain")), Recipe((), self._setting))
+            self._base = best.with_setting(epochs=self._setting.epochs).setting
+        ranked = [t.recipe for t in racing.finalists(len(racing.trials), lane)]
+        if self._base is None or (lane == "plain" and not (after and ranked)):
             return None
-        return chosen
+        found = steps(self._practice, self._singles, self._base, ranked) if lane == "recipes" else _moved(ranked[0])
+        chosen = next((r for r in found if r.key not in self._tried), None)
+        # After the longer steps it is the race that says when time is over.
+        if chosen is None or after or not self._reserve:
+            return chosen
+        return chosen if self._reserve.allows(chosen, going, self._spent) else None
 
     def _lengthen(self) -> None:
         """Begin the next longer steps, where the time allows any."""
