@@ -30,7 +30,7 @@ def search(problem: Problem, budget: float) -> Chosen:
     """Tauten's search for accuracy on all cores: what it chose, usual, and plain, tuned by the same search."""
     told = tauten.search(problem.X, problem.y, metric="accuracy", budget=budget).evidence
     arms = [_arm(name, told[name]) for name in ("chosen", "usual", "plain")]
-    about = {key: told[key] for key in ("trials", "warnings", "precision", "plan")}
+    about = {key: told[key] for key in ("metric", "trials", "warnings", "precision", "plan")}
     return arms, {
         **about,
         "verdict": told["verdict"]["name"],
