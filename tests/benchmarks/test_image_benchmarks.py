@@ -178,10 +178,8 @@ def test_the_section_says_what_was_met_and_what_was_not_run(tmp_path, monkeypatc
     assert "| MNIST, 1,000 | plain, tuned by the same search | 93.00 (92.00 to 94.00) | 2 |  |  |" in text
     assert "at least 97.5 %: **met**, 98.00 (97.00 to 99.00); chosen over plain +5.00 (+4.00 to +6.00) points" in text
     assert "at least 88.5 %: **missed**" in text
-    assert (
-        "rotation 15; learning rate 0.01, constant, 3 epochs of batches of 64. Searched for log loss, verdict: proved. Of 590 s the race had 120; "
-        in text
-    )
+    assert "rotation 15; learning rate 0.01, constant, 3 epochs of batches of 64. Searched for log loss" in text
+    assert "verdict: proved. Of 590 s the race had 120; " in text
     assert "Not run yet: mnist_hand, mnist_optuna, fashion_hand" in text
     assert "](figures/images.svg)" in text
     first, again = tmp_path / "first.svg", tmp_path / "again.svg"
