@@ -4,10 +4,15 @@ import dataclasses
 import itertools
 
 import pytest
+from sklearn.datasets import load_digits
+from torch import nn
 
 from tauten.budget import AIM, OUTSIDE, Budget, Costs, Pace
+from tauten.data import of_arrays
 from tauten.finals import ladder, left_out
 from tauten.journal import Journal
+from tauten.options import Options
+from tauten.searching import prepare
 
 COSTS = Costs([100.0] * 6, [80.0] * 2, 90.0, 100.0, 80.0, ablation=360.0, folds=5, whole=1.25, holdout=50.0)
 
@@ -45,7 +50,7 @@ def test_the_shortest_finals_of_few_trainings_are_a_third_of_those_of_many():
     # No finals A, no ablation; B: 3 x 5 x 270; whole: 3 x 270; of the holdout each seed's share.
     gradients = 15 * 270 + 3 * 270 * 1.25 + 50 + 3 * 2.0
     assert few.needs(few.plans[0], costs, Pace(10.0, 0.5)) == pytest.approx(gradients / 10 + 3 * 0.5)
-    assert few.intended(costs, Pace(1e9, 0.0)) == few.plans[1], "time for finals A is left"
+    assert few.intended(costs, Pace(1e9, 0.0)) == few.plans[0]
     assert 2.5 * few.needs(few.plans[0], COSTS, Pace(1.0, 0.0)) < many.needs(many.plans[0], COSTS, Pace(1.0, 0.0))
 
 
@@ -110,3 +115,18 @@ def test_what_a_budget_left_out_is_one_sentence():
     assert "no ablation (what each ingredient gains is not known)" in told
     assert "ablation" not in left_out(cheap[0], False)[0]
     assert "finals A (" not in left_out(cheap[2], True)[0]
+
+
+def test_what_comes_last_is_counted_for_the_setting_of_a_module_of_ones_own():
+    """A built-in convnet would have batches of 32, at which these members would be stacked, and probed in company."""
+    images = load_digits().images[:1500, None].astype("float32").repeat(3, 2).repeat(3, 3)
+    options = Options(budget=10.0, threads=2)
+
+    def build():
+        return nn.Sequential(nn.Conv2d(1, 24, 5), nn.ReLU(), nn.Flatten(), nn.Linear(9600, 10))
+
+    contest = prepare(of_arrays(images, load_digits().target[:1500]), options, build).contest
+    size = sum(p.numel() for p in build().parameters())
+    assert contest.setting.batch_size == 64
+    # Two arms, three times by turns, two times twelve batches, of one member on one of two threads.
+    assert contest._fixed[2] == 2 * 3 * 2 * 12 * 2 * size

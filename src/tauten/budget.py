@@ -132,7 +132,8 @@ class Budget:
         """What a race should leave time for."""
         assert self.seconds is not None
         if self._few:
-            return self.chosen
+            # A ladder may use the time of finals A where the trainings take longer than planned.
+            return self.plans[0]
         share = (1 - RACE_SHARE) * self.seconds
         plans = [p for p in self.plans if p.finals_b <= self.full.finals_b]
         return self._fitting(plans, lambda plan: self.needs(plan, costs, pace) <= share)

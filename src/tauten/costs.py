@@ -32,7 +32,7 @@ def seconds_ratios(builder: Builder, source: Source, arm: Arm, other: Arm, repea
 def fixed(builder: Builder, options: Options, folds: int, rows: int, train: int) -> tuple[int, float, float, float]:
     """Of `budget.Costs`, what doesn't depend on recipes: folds, whole, holdout and held; for so many development rows,
     and training rows of a fold."""
-    plain = Recipe((), options.setting_for(train, builder.data))
+    plain = Recipe((), options.setting_for(train, builder.data, builder.module is not None))
     held = 3 * rows * options.holdout / (1 - options.holdout) / plain.setting.batch_size
     # After the last training one thread works: a batch forward by torch is counted like a gradient evaluation.
     probes, alone = 2 * REPEATS * 2 * BATCHES * probed(builder, plain), options.threads * builder.size(plain)
