@@ -199,7 +199,9 @@ class Ladder:
         """
         racing, after = self._racing(), bool(self.lengths)
         plains, going = racing.entered("plain"), self._going
-        if len(plains) < self._plains or (after and (self._wanted or any(self._longer.values()) or going)):
+        # A longer step is none of those that were tried before it.
+        longer = self._wanted or any(self._longer.values()) or any(t.recipe.key not in self._tried for t in going)
+        if len(plains) < self._plains or (after and longer):
             return None
         if self._base is None and not any(t in going for t in plains):
             best = next((t.recipe for t in racing.finalists(1, "plain")), Recipe((), self._setting))

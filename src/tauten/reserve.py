@@ -52,8 +52,6 @@ class Reserve:
 
     def allows(self, recipe: Recipe, going: Iterable[Trial], spent: float) -> bool:
         """Whether one more short step can be taken beside those in training, `spent` seconds after the start."""
-        if self.longest == 1:
-            return True
         owed = sum(self._seconds(t.recipe, t.recipe.setting.epochs) for t in going)
         step = self._seconds(recipe, recipe.setting.epochs)
         return owed + step + self.needed <= self.left - spent
