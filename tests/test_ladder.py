@@ -1,6 +1,7 @@
 """Where few trainings are affordable: fine-tuning what was pretrained on other classes, by a ladder."""
 
 import itertools
+import json
 from typing import ClassVar
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import nn
 from tauten.api import load_builder
 from tauten.data import of_arrays
 from tauten.journal import NAME, Journal
-from tauten.ladder import FEW, MOVE, likely_first, steps
+from tauten.ladder import FEW, FEW_SLOTS, MOVE, likely_first, steps
 from tauten.member import Member
 from tauten.options import Options
 from tauten.population import Population
@@ -254,6 +255,13 @@ def raced_for(pretrained, seconds, folder, start):
     return contest, plan, [(t.lane, t.recipe, t.scores) for t in contest.racing.trials.values()]
 
 
+def together(folder, members):
+    """How many of the members, one a trial, were at most in training at one time, in both shifts of the race."""
+    lines = map(json.loads, (folder / NAME).read_text().splitlines())
+    rounds = [{own[0] for own in line["payload"]["members"]} for line in lines if line["kind"] == "round"]
+    return max((len((a | b) & set(members)) for a, b in itertools.pairwise(rounds)), default=0)
+
+
 # Of two folds finals A are one replicate of three candidates, usual and one plain; the shortest finals B are five, so
 # ten trainings an arm, and three on twice the rows. Beside them 40 short steps; and at each length three recipes, usual
 # and one plain. An epoch takes a tenth of a second, what comes last 115.7:
@@ -266,9 +274,14 @@ def test_against_the_clock_longer_steps_follow_for_recipes_and_plain(pretrained,
     longer = {k: [r.setting.epochs for lane, r, _ in told if lane == k and r.setting.epochs > short] for k in LANES}
     lengths = [n * short for n in times]
     assert longer["plain"][: len(lengths)] == sorted(set(longer["recipes"])) == lengths
-    # Three recipes; and usual, which may be one of them. What follows changes the best, as there is time.
+    # Three recipes; and usual, which may be one of them. What follows changes the best, as there is time, and is trained
+    # side by side.
     assert all(longer["recipes"].count(n) in (3, 4) for n in lengths[:-1])
     assert not lengths or longer["recipes"].count(lengths[-1]) >= 3
+    last = [i for i, (_, r, _) in enumerate(told) if times and r.setting.epochs == lengths[-1]]
+    after = range(last[0] + 5, len(told)) if last else range(0)
+    assert len(after) > 2 or not times
+    assert together(tmp_path / "run", after) == min(len(after), 2 * FEW_SLOTS)
     further = [r for lane, r, _ in told if lane == "plain"][5 + len(lengths) :]
     assert not times or all(r.setting.learning_rate != contest.setting.learning_rate for r in further)
     assert all(usual(contest.setting).with_setting(epochs=n) in [recipe for _, recipe, _ in told] for n in lengths)
