@@ -274,8 +274,8 @@ def test_against_the_clock_longer_steps_follow_for_recipes_and_plain(pretrained,
     longer = {k: [r.setting.epochs for lane, r, _ in told if lane == k and r.setting.epochs > short] for k in LANES}
     lengths = [n * short for n in times]
     assert longer["plain"][: len(lengths)] == sorted(set(longer["recipes"])) == lengths
-    # Three recipes; and usual, which may be one of them. What follows changes the best, as there is time, and is trained
-    # side by side.
+    # Three recipes; and usual, which may be one of them. What follows changes the best as there is time, side
+    # by side.
     assert all(longer["recipes"].count(n) in (3, 4) for n in lengths[:-1])
     assert not lengths or longer["recipes"].count(lengths[-1]) >= 3
     last = [i for i, (_, r, _) in enumerate(told) if times and r.setting.epochs == lengths[-1]]
