@@ -12,6 +12,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from tauten.api import load_builder
+from tauten.contest import Contest
 from tauten.data import of_arrays
 from tauten.journal import NAME, Journal
 from tauten.ladder import FEW, FEW_SLOTS, MOVE, likely_first, steps
@@ -165,6 +166,26 @@ def test_what_a_budget_affords_decides_and_is_said_at_the_start(pretrained):
     assert few.setting.epochs == many.setting.epochs == 3, "fixed by the person"
     assert tuned(pretrained, trials=FEW).contest.sampler == "tpe"
     assert tuned(pretrained, trials=5, sampler="random").contest.sampler == "random"
+
+
+class Machine(Contest):
+    """A contest on a machine that trains recipes with techniques so much slower than one of them alone."""
+
+    crowd = 1.0
+
+    def _pace_of(self, recipe, members, batches):
+        return self.cost(Recipe((), self.setting), 100) / (1.0 if recipe == usual(self.setting) else self.crowd)
+
+
+@pytest.mark.parametrize(("crowd", "sampler"), [(1.0, "tpe"), (20.0, "ladder")])
+def test_a_crowd_that_would_race_a_fraction_of_its_length_is_a_ladder(pretrained, crowd, sampler):
+    images, labels = parts(5)
+    prepared = prepare(of_arrays(images[:200], labels[:200].astype(str)), Options(budget=1000.0, threads=1))
+    contest = Machine(prepared.options, prepared.development, prepared.builder, prepared.metrics[0])
+    contest.crowd, wanted = crowd, contest.setting.epochs
+    contest.measure(Unrecorded(), 0.0)
+    assert contest.sampler == sampler
+    assert contest.setting.epochs >= wanted / 2
 
 
 def test_a_whole_search_by_a_ladder_says_so(pretrained):
