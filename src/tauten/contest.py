@@ -24,7 +24,7 @@ from tauten.reserve import PART, SHORT, Reserve
 from tauten.sampler import Sampler, make_sampler
 from tauten.setting import Setting
 from tauten.space import Space, share_on
-from tauten.speed import BATCHES, mixed, work_a_second
+from tauten.speed import BATCHES, work_a_second
 from tauten.trial import Trial, alike
 from tauten.unrecorded import Recorder
 from tauten.usual import usual
@@ -242,16 +242,14 @@ class Contest:
         # In a crowd a small network is faster, and to measure that is soon done.
         if 2 * GLANCE * members * self._builder.size(own) / pace < MEASURED * self.budget.seconds:
             self._speed = max(pace, self._pace_of(own, members, GLANCE))
-        if self._too_few(self._at_length):
-            return self._speed, True
-        before, self._speed = self._speed, self._pace_of(mixed(self._kinds, self.setting), members, BATCHES)
-        return (before, True) if self._too_few(self._at_length) else (self._speed, False)
-
-    @property
-    def _at_length(self) -> float:
-        """Full trainings that are affordable; none where a full one would be cut below its part."""
         shortened = "epochs" not in self.options.setting and self._allowed * PART < self.setting.epochs
-        return 0.0 if shortened else self._affordable
+        if self._too_few(0.0 if shortened else self._affordable):
+            return self._speed, True
+        # All of them at once: a block carries the techniques of all its members, and everyone in it pays for them.
+        mixed = Recipe(
+            tuple(k() for k in self._kinds if k.passes == 1 and not (k.structural() or k.excludes)), self.setting
+        )
+        return self._pace_of(mixed, members, BATCHES), False
 
     def _pace_of(self, recipe: Recipe, members: int, batches: int) -> float:
         return work_a_second(self._builder, self.folds[0].source, recipe, self.options.threads, members, batches)
