@@ -24,7 +24,7 @@ from tauten.reserve import PART, SHORT, Reserve
 from tauten.sampler import Sampler, make_sampler
 from tauten.setting import Setting
 from tauten.space import Space, share_on
-from tauten.speed import BATCHES, work_a_second
+from tauten.speed import BATCHES, mixed, work_a_second
 from tauten.trial import Trial, alike
 from tauten.unrecorded import Recorder
 from tauten.usual import usual
@@ -128,11 +128,11 @@ class Contest:
         """Before a race against the clock: how fast this machine is, and what full length it affords; as `Budget`."""
         self.budget = Budget(self.options.budget, spent, len(self.folds), ahead)
         if self.options.budget is not None:
-            self._speed, self._few = journal.once("speed", self._measure)
+            self._speed, self._few, allowed = journal.once("speed", self._measure)
             if self._few:
                 self.budget = Budget(self.options.budget, spent, len(self.folds), ahead, few=True)
             elif "epochs" not in self.options.setting:
-                self._fit_length(self.options.budget)
+                self._fit_length(self.options.budget, allowed)
             self._set_up(self._fit_ladder() if self._few else 0.0)
 
     def run(self, journal: Recorder, watch: Callable[[Standing], None]) -> Plan:
@@ -172,10 +172,10 @@ class Contest:
         arms = {name: Arm(name, t.recipe, t.duration()) for name, t in trials.items()}
         return Field([arms[n] for n in named], [arms[n] for n in named_plains], arms["usual"], trials)
 
-    def _fit_length(self, budget: float) -> None:
-        """A shorter full length where the shortest finals would take more than their share of the budget, a longer one
-        where the full plan takes little of it."""
-        before, epochs = self.setting.epochs, self._allowed
+    def _fit_length(self, budget: float, epochs: int) -> None:
+        """The full length that is allowed, where that is shorter; a longer one where the full plan of finals takes
+        little of the budget."""
+        before = self.setting.epochs
         longer = before * min(LONGEST, int(FULL * budget / self._needed(self.budget.full)))
         epochs = longer if longer > before else min(epochs, before)
         if epochs < before:
@@ -234,22 +234,20 @@ class Contest:
         # The other shift's round is under way and must end first; and to stop early or late by half a turn is the same.
         return self.budget.left(journal) - 1.5 * turn <= needed
 
-    def _measure(self) -> tuple[float, bool]:
-        """Work a second, and whether that is so little that the search is a ladder."""
+    def _measure(self) -> tuple[float, bool, int]:
+        """Work a second, whether that is so little that the search is a ladder, and the longest full length allowed."""
         assert self.budget.seconds is not None
         members, own = SHIFTS * slots(self._builder), usual(self.setting)
         self._speed = pace = self._pace_of(own, self._few_slots, 1)
         # In a crowd a small network is faster, and to measure that is soon done.
         if 2 * GLANCE * members * self._builder.size(own) / pace < MEASURED * self.budget.seconds:
             self._speed = max(pace, self._pace_of(own, members, GLANCE))
-        shortened = "epochs" not in self.options.setting and self._allowed * PART < self.setting.epochs
+        # Finals train a few recipes of a few techniques each; only the race is a crowd of all of them.
+        allowed = self._allowed
+        shortened = "epochs" not in self.options.setting and allowed * PART < self.setting.epochs
         if self._too_few(0.0 if shortened else self._affordable):
-            return self._speed, True
-        # All of them at once: a block carries the techniques of all its members, and everyone in it pays for them.
-        mixed = Recipe(
-            tuple(k() for k in self._kinds if k.passes == 1 and not (k.structural() or k.excludes)), self.setting
-        )
-        return self._pace_of(mixed, members, BATCHES), False
+            return self._speed, True, allowed
+        return self._pace_of(mixed(self._kinds, self.setting), members, BATCHES), False, allowed
 
     def _pace_of(self, recipe: Recipe, members: int, batches: int) -> float:
         return work_a_second(self._builder, self.folds[0].source, recipe, self.options.threads, members, batches)

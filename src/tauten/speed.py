@@ -2,13 +2,22 @@
 
 import dataclasses
 import time
+from collections.abc import Iterable
 
 from tauten.builder import Builder
 from tauten.member import Member, Source
 from tauten.population import Population
 from tauten.recipe import Recipe
+from tauten.setting import Setting
+from tauten.technique import Technique
 
 BATCHES = 12
+
+
+def mixed(kinds: Iterable[type[Technique]], setting: Setting) -> Recipe:
+    """Every technique that goes with all others, at once: a block carries the techniques of all its members, and
+    everyone in it pays for them."""
+    return Recipe(tuple(k() for k in kinds if k.passes == 1 and not (k.structural() or k.excludes)), setting)
 
 
 def gradients_a_second(
