@@ -132,8 +132,8 @@ class Budget:
         """What a race should leave time for."""
         assert self.seconds is not None
         if self._few:
-            # A ladder may use the time of finals A where the trainings take longer than planned.
-            return self.plans[0]
+            # The best of many recipes on one fold's rows is mostly lucky: to choose on fresh folds is worth more steps.
+            return self.chosen
         share = (1 - RACE_SHARE) * self.seconds
         plans = [p for p in self.plans if p.finals_b <= self.full.finals_b]
         return self._fitting(plans, lambda plan: self.needs(plan, costs, pace) <= share)
