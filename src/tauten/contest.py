@@ -62,7 +62,7 @@ class Contest:
         self._fixed = fixed(builder, options, len(splits), len(development.table.y), len(splits[0].train))
         self._kinds = options.kinds(development.table.task, builder.module is None, builder.data, builder.layout)
         rehearse(self._kinds, self.folds[0].source)
-        self._speed, self._looked, self._turned = 1.0, -math.inf, 0.0
+        self._speed, self._steady, self._looked, self._turned = 1.0, 1.0, -math.inf, 0.0
         self.budget = Budget(options.budget, 0.0, len(self.folds))
         self.notes = [builder.module.note] if builder.module and builder.module.note else []
         self.setting = options.setting_for(len(splits[0].train), builder.data, builder.module is not None)
@@ -128,7 +128,8 @@ class Contest:
         """Before a race against the clock: how fast this machine is, and what full length it affords; as `Budget`."""
         self.budget = Budget(self.options.budget, spent, len(self.folds), ahead)
         if self.options.budget is not None:
-            self._speed, self._few, allowed = journal.once("speed", self._measure)
+            self._steady, crowd, allowed = journal.once("speed", self._measure)
+            self._few, self._speed = crowd is None, crowd or self._steady
             if self._few:
                 self.budget = Budget(self.options.budget, spent, len(self.folds), ahead, few=True)
             elif "epochs" not in self.options.setting:
@@ -230,12 +231,13 @@ class Contest:
         self._looked = now
         costs, pace = self._costs(), self._pace()
         plan = self.budget.intended(costs, pace)
-        needed = self.racing.owed / pace.work + self.budget.needs(plan, costs, pace)
+        needed = self.racing.owed / (self.racing.pace or self._speed) + self.budget.needs(plan, costs, pace)
         # The other shift's round is under way and must end first; and to stop early or late by half a turn is the same.
         return self.budget.left(journal) - 1.5 * turn <= needed
 
-    def _measure(self) -> tuple[float, bool, int]:
-        """Work a second, whether that is so little that the search is a ladder, and the longest full length allowed."""
+    def _measure(self) -> tuple[float, float | None, int]:
+        """Work a second of usual; of a race's crowd, None where the first is so little that the search is a ladder; and
+        the longest full length allowed."""
         assert self.budget.seconds is not None
         members, own = SHIFTS * slots(self._builder), usual(self.setting)
         self._speed = pace = self._pace_of(own, self._few_slots, 1)
@@ -246,8 +248,8 @@ class Contest:
         allowed = self._allowed
         shortened = "epochs" not in self.options.setting and allowed * PART < self.setting.epochs
         if self._too_few(0.0 if shortened else self._affordable):
-            return self._speed, True, allowed
-        return self._pace_of(mixed(self._kinds, self.setting), members, BATCHES), False, allowed
+            return self._speed, None, allowed
+        return self._speed, self._pace_of(mixed(self._kinds, self.setting), members, BATCHES), allowed
 
     def _pace_of(self, recipe: Recipe, members: int, batches: int) -> float:
         return work_a_second(self._builder, self.folds[0].source, recipe, self.options.threads, members, batches)
@@ -262,9 +264,12 @@ class Contest:
         return min(share_on(len(self._kinds)) * len(self._kinds), self._scale.ingredients)
 
     def _pace(self) -> Pace:
+        """That of the finals, by the race's latest."""
         # A ladder's few members say how fast the finals' many are only where company speeds up nobody.
         tells = not self._few or self._builder.alone(Recipe((), self.setting))
-        return Pace((tells and self.racing.pace) or self._speed, self._replicate)
+        latest = (tells and self.racing.pace) or self._speed
+        # They train a few recipes each, which may be much faster than a crowd of everything.
+        return Pace(max(latest, min(latest * self._steady / self._speed, self._steady)), self._replicate)
 
     def _costs(self) -> Costs:
         """What the finals' trainings would cost with the leaders as they stand."""
