@@ -13,6 +13,7 @@ import pytest
 from sklearn.datasets import load_wine
 
 import tauten
+from tauten.api import load_builder
 from tauten.errors import DataError, OptionError, RunError
 from tauten.journal import NAME
 from tauten.model import Model
@@ -246,6 +247,32 @@ def test_a_folder_with_a_run_is_not_overwritten(finished):
     with pytest.raises(RunError, match="already"):
         tauten.search("wine", out=folder, **SMALL)
     assert (folder / NAME).read_bytes() == before
+
+
+OWN = {**SMALL, "setting": {"epochs": 4}}
+NET = """
+import torch
+from torch import nn
+
+def build():
+    net = nn.Linear(13, 3)
+    nn.init.constant_(net.bias, START)
+    return net
+"""
+
+
+def test_a_network_with_other_start_weights_is_not_resumed(tmp_path):
+    net, folder = tmp_path / "net.py", tmp_path / "run"
+
+    def given(start):
+        net.write_text(NET.replace("START", start))
+        return load_builder(f"{net}:build")
+
+    first = tauten.search("wine", model=given("0.5"), out=folder, **OWN)
+    with pytest.raises(RunError, match="has changed since the run began, or begins with other weights"):
+        tauten.resume(folder, model=given("0.25"))
+    again = tauten.resume(folder, model=given("0.5"))
+    assert again.evidence["chosen"] == first.evidence["chosen"]
 
 
 def test_other_data_is_not_resumed(finished, tmp_path):

@@ -106,6 +106,7 @@ def search(
         "engine": describe(),
         "data_hash": table.content_hash(),
         "supplied": supplied(prepared.table),
+        "network": prepared.builder.module and prepared.builder.module.digest,
     }
     outer_splits(prepared)
     translates = translator_of(translator)
@@ -191,6 +192,11 @@ def prepare_again(
             raise RunError(f"{str(folder)!r} had a {name} of your own, {function}; pass {name}={function} again.")
     prepared = prepare(table, options, builder, own=own)
     check_supplied(header["supplied"], prepared.table)
+    if prepared.builder.module and prepared.builder.module.digest != header["network"]:
+        raise RunError(
+            f"the network of {str(folder)!r} has changed since the run began, or begins with other weights; give it as "
+            "it was, or start anew in another --out."
+        )
     prepared = translated(prepared, translator_again(translator, header.get("translator")), journal, folder, watch)
     if builder is None and header["engine"] != describe():
         prepared.contest.notes.append(

@@ -5,6 +5,7 @@ import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
+from hashlib import blake2b
 
 import torch
 from torch import Tensor, nn
@@ -113,6 +114,16 @@ class ModuleNet:
     def rates(self) -> tuple[float, ...]:
         """The module's own dropout rates, place by place; empty where it has no such places."""
         return tuple(place.rate for place in self.survey.places if place.rate is not None)
+
+    @property
+    def digest(self) -> str:
+        """Of the names, shapes and numbers that `build` starts with, under seed 0: another network, or other pretrained
+        weights, have another."""
+        found = blake2b(digest_size=16)
+        for name, tensor in _tensors(self._module):
+            found.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+            found.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+        return found.hexdigest()
 
     def at_own_rates(self, kinds: Iterable[type[Technique]]) -> list[Technique]:
         """The techniques among these that do what the module's own dropout layers would, at their rates."""
