@@ -115,7 +115,7 @@ def same_bits(a: Delivered, b: Delivered) -> bool:
 
 def distance(a: Tree, b: Tree) -> float:
     """Largest absolute difference over all leaves."""
-    return max(float((a[k] - b[k]).abs().max()) for k in a)
+    return max(float((a[k].float() - b[k].float()).abs().max()) for k in a)
 
 
 def cases(kind: Kind, odd: bool = False) -> list[tuple[str, str]]:
