@@ -30,8 +30,9 @@ cores, told the metric; plain's setting is tuned by the same search. Each *techn
 value. *EDA* is plain on the texts and copies of them, α and how many as its paper's table advises, the four operations
 equally often, synonyms from any sense of WordNet: for as many epochs ({steps}), and for as many steps (at least one
 epoch). Every recipe is then trained on all training texts, {seeds} seeds, the same for all. Nobody has pretrained
-vectors. Tauten's defaults for texts (learning rate, epochs, what a pair of words weighs, and that unmet pairs don't count)
-were chosen on these three sets, test parts included, so plain, usual and chosen look a little better here than elsewhere.
+vectors. Tauten's defaults for texts (learning rate, epochs, what a pair of words weighs, and that unmet pairs don't
+count) were chosen on these three sets, test parts included, so plain, usual and chosen look a little better here than
+elsewhere.
 
 In percent: mean and 95 % interval over test texts and seeds.
 """
