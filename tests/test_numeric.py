@@ -135,7 +135,7 @@ def test_trainings_are_longer_where_there_is_time_and_shorter_where_there_is_non
         contest, before = prepared.contest, prepared.contest.setting.epochs
         own = Unrecorded()
         speed = Pace(contest.cost(Recipe((), contest.setting), before), 0.0).work * 30  # thirty trainings a second
-        own.once = lambda kind, compute, key=None, *, sync=True, speed=speed: [speed, False]
+        own.once = lambda kind, compute, key=None, *, sync=True, speed=speed: [speed, speed]
         contest.measure(own, 0.0)
         lengths[seconds] = contest.setting.epochs / before
     assert lengths[4.0] < 1 == lengths[40.0] < lengths[4000.0] == 4

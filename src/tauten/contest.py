@@ -128,8 +128,9 @@ class Contest:
         """Before a race against the clock: how fast this machine is, and what full length it affords; as `Budget`."""
         self.budget = Budget(self.options.budget, spent, len(self.folds), ahead)
         if self.options.budget is not None:
-            self._steady, crowd, allowed = journal.once("speed", self._measure)
-            self._few, self._speed = crowd is None, crowd or self._steady
+            self._steady, crowd = journal.once("speed", self._measure)
+            self._few, self._speed = crowd is None, self._steady
+            allowed, self._speed = self._allowed, crowd or self._steady
             if self._few:
                 self.budget = Budget(self.options.budget, spent, len(self.folds), ahead, few=True)
             elif "epochs" not in self.options.setting:
@@ -235,9 +236,9 @@ class Contest:
         # The other shift's round is under way and must end first; and to stop early or late by half a turn is the same.
         return self.budget.left(journal) - 1.5 * turn <= needed
 
-    def _measure(self) -> tuple[float, float | None, int]:
-        """Work a second of usual; of a race's crowd, None where the first is so little that the search is a ladder; and
-        the longest full length allowed."""
+    def _measure(self) -> tuple[float, float | None]:
+        """Work a second of usual, and of a race's crowd: None where the first is so little that the search is a
+        ladder."""
         assert self.budget.seconds is not None
         members, own = SHIFTS * slots(self._builder), usual(self.setting)
         self._speed = pace = self._pace_of(own, self._few_slots, 1)
@@ -245,11 +246,10 @@ class Contest:
         if 2 * GLANCE * members * self._builder.size(own) / pace < MEASURED * self.budget.seconds:
             self._speed = max(pace, self._pace_of(own, members, GLANCE))
         # Finals train a few recipes of a few techniques each; only the race is a crowd of all of them.
-        allowed = self._allowed
-        shortened = "epochs" not in self.options.setting and allowed * PART < self.setting.epochs
+        shortened = "epochs" not in self.options.setting and self._allowed * PART < self.setting.epochs
         if self._too_few(0.0 if shortened else self._affordable):
-            return self._speed, None, allowed
-        return self._speed, self._pace_of(mixed(self._kinds, self.setting), members, BATCHES), allowed
+            return self._speed, None
+        return self._speed, self._pace_of(mixed(self._kinds, self.setting), members, BATCHES)
 
     def _pace_of(self, recipe: Recipe, members: int, batches: int) -> float:
         return work_a_second(self._builder, self.folds[0].source, recipe, self.options.threads, members, batches)
