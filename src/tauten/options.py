@@ -119,7 +119,7 @@ class Options:
         return self.budget * MAIN if self.budget is not None and self.nested else self.budget
 
     def setting_for(self, rows: int, data: str = "tables", own_module: bool = False) -> Setting:
-        """The full setting for so many training rows: small batches for small tables, and about 300 steps.
+        """The full setting for so many training rows: small batches for small tables, about 300 steps (of texts 100).
 
         Of images and texts the network is a small one at a rate that suits it, unless the person has asked for an MLP
         or trains a module of their own.
