@@ -129,12 +129,11 @@ class Contest:
         self.budget = Budget(self.options.budget, spent, len(self.folds), ahead)
         if self.options.budget is not None:
             self._steady, crowd = journal.once("speed", self._measure)
-            self._few, self._speed = crowd is None, self._steady
-            allowed, self._speed = self._allowed, crowd or self._steady
+            self._few, self._speed = crowd is None, crowd or self._steady
             if self._few:
                 self.budget = Budget(self.options.budget, spent, len(self.folds), ahead, few=True)
             elif "epochs" not in self.options.setting:
-                self._fit_length(self.options.budget, allowed)
+                self._fit_length(self.options.budget)
             self._set_up(self._fit_ladder() if self._few else 0.0)
 
     def run(self, journal: Recorder, watch: Callable[[Standing], None]) -> Plan:
@@ -174,11 +173,11 @@ class Contest:
         arms = {name: Arm(name, t.recipe, t.duration()) for name, t in trials.items()}
         return Field([arms[n] for n in named], [arms[n] for n in named_plains], arms["usual"], trials)
 
-    def _fit_length(self, budget: float, epochs: int) -> None:
-        """The full length that is allowed, where that is shorter; a longer one where the full plan of finals takes
-        little of the budget."""
-        before = self.setting.epochs
-        longer = before * min(LONGEST, int(FULL * budget / self._needed(self.budget.full)))
+    def _fit_length(self, budget: float) -> None:
+        """A shorter full length where the shortest finals would take more than their share of the budget, a longer one
+        where the full plan takes little of it, even at the pace of a crowd."""
+        before, epochs = self.setting.epochs, self._allowed
+        longer = before * min(LONGEST, int(FULL * budget / self._needed(self.budget.full, self._speed)))
         epochs = longer if longer > before else min(epochs, before)
         if epochs < before:
             self.notes.append(
@@ -190,8 +189,8 @@ class Contest:
     @property
     def _allowed(self) -> int:
         """The epochs of a full length at which the shortest finals take their share of the budget."""
-        last = self._needed(self.budget.plans[0], ("holdout",))
-        wanted = self._needed(self.budget.plans[0]) - last
+        last = self._needed(self.budget.plans[0], self._steady, ("holdout",))
+        wanted = self._needed(self.budget.plans[0], self._steady) - last
         return max(2, int(self.setting.epochs * (SHARE * self.budget.net - last) / wanted))
 
     def _fit_ladder(self) -> float:
@@ -202,21 +201,21 @@ class Contest:
             self.setting, longest = reserve.fit(self.setting), reserve.longest
             self._reserve = reserve if longest > 1 else None
         few = SHORT if self._reserve else self._affordable
-        needed = self._needed(self.budget.plans[0])
+        needed = self._needed(self.budget.plans[0], self._steady)
         self.notes.append(climbs(beside(needed, few, self.setting.epochs, before), longest))
         return few
 
-    def _needed(self, plan: Plan, phases: Sequence[str] = PHASES) -> float:
+    def _needed(self, plan: Plan, speed: float, phases: Sequence[str] = PHASES) -> float:
         """Seconds that phases of a plan of finals take, about, before anything is known of its arms."""
         cost, scale = self._plain_cost, self._scale
         costs = Costs.expected([cost] * scale.candidates, [cost] * scale.plains, cost, self._ingredients, *self._fixed)
-        return self.budget.needs(plan, costs, Pace(self._speed, self._replicate), phases)
+        return self.budget.needs(plan, costs, Pace(speed, self._replicate), phases)
 
     @property
     def _affordable(self) -> float:
         """Full trainings that the race can take while it leaves the shortest finals their time."""
-        left = self.budget.net - self._needed(self.budget.plans[0])
-        return max(left, 0.0) * self._speed / self._plain_cost
+        left = self.budget.net - self._needed(self.budget.plans[0], self._steady)
+        return max(left, 0.0) * self._steady / self._plain_cost
 
     @property
     def _plain_cost(self) -> float:
@@ -241,15 +240,15 @@ class Contest:
         ladder."""
         assert self.budget.seconds is not None
         members, own = SHIFTS * slots(self._builder), usual(self.setting)
-        self._speed = pace = self._pace_of(own, self._few_slots, 1)
+        self._steady = pace = self._pace_of(own, self._few_slots, 1)
         # In a crowd a small network is faster, and to measure that is soon done.
         if 2 * GLANCE * members * self._builder.size(own) / pace < MEASURED * self.budget.seconds:
-            self._speed = max(pace, self._pace_of(own, members, GLANCE))
+            self._steady = max(pace, self._pace_of(own, members, GLANCE))
         # Finals train a few recipes of a few techniques each; only the race is a crowd of all of them.
         shortened = "epochs" not in self.options.setting and self._allowed * PART < self.setting.epochs
         if self._too_few(0.0 if shortened else self._affordable):
-            return self._speed, None
-        return self._speed, self._pace_of(mixed(self._kinds, self.setting), members, BATCHES)
+            return self._steady, None
+        return self._steady, self._pace_of(mixed(self._kinds, self.setting), members, BATCHES)
 
     def _pace_of(self, recipe: Recipe, members: int, batches: int) -> float:
         return work_a_second(self._builder, self.folds[0].source, recipe, self.options.threads, members, batches)
